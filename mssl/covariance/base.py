@@ -1,0 +1,193 @@
+"""What a population model must supply, and everything that follows from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..validation import as_generator, positive_integer
+
+__all__ = ["Covariance", "Resolvent"]
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Resolvent:
+    r"""The shifted inverse of a population covariance.
+
+    .. math:: R = (t\,\Sigma + \Lambda)^{-1}, \qquad \Lambda = \mathrm{diag}(\lambda_1,\dots,\lambda_d)
+
+    A model supplies `diagonal`, `apply` and `sandwich`; the traces that the theory needs follow
+    from :math:`t\,\Sigma R = I - \Lambda R`.
+
+    Attributes
+    ----------
+    shift : float, complex or ndarray of shape (n_features,)
+        The diagonal of :math:`\Lambda`.
+    scale : float or complex
+        The factor :math:`t`.
+    diagonal : ndarray of shape (n_features,)
+        :math:`R_{kk}`.
+    apply : callable
+        Maps an array x of shape (n_features, ...) to :math:`R x`.
+    sandwich : callable
+        Maps b, a scalar or an ndarray of shape (n_features,), to the diagonal of
+        :math:`R\,\mathrm{diag}(b)\,R`, which is minus the derivative of `diagonal` along b.
+
+    Notes
+    -----
+    The traces are differences of numbers of order one: when every eigenvalue of
+    :math:`t\Sigma` is below :math:`10^{-m}\,\Lambda`, they keep about 16 - m digits.
+    """
+
+    shift: float | complex | Array
+    scale: float | complex
+    diagonal: Array
+    apply: Callable[[Array], Array]
+    sandwich: Callable[[Array | float], Array]
+
+    @property
+    def sigma_trace(self):
+        r""":math:`\mathrm{Tr}\,\Sigma R`."""
+        return np.sum(1.0 - self.shift * self.diagonal) / self.scale
+
+    @cached_property
+    def square_diagonal(self) -> Array:
+        """Diagonal of :math:`R^2`, of shape (n_features,)."""
+        return self.sandwich(1.0)
+
+    @cached_property
+    def sigma_sandwich(self) -> Array:
+        r"""Diagonal of :math:`R \Sigma R`, of shape (n_features,)."""
+        constant = np.ndim(self.shift) == 0
+        shifted = self.shift * self.square_diagonal if constant else self.sandwich(self.shift)
+        return (self.diagonal - shifted) / self.scale
+
+    @property
+    def sigma_sigma_trace(self):
+        r""":math:`\mathrm{Tr}\,(\Sigma R)^2`."""
+        return (self.sigma_trace - np.sum(self.shift * self.sigma_sandwich)) / self.scale
+
+
+class Covariance(ABC):
+    r"""A population covariance :math:`\Sigma`, symmetric and positive semi-definite.
+
+    A model is immutable and small. It supplies
+
+    * ``d``, the number of coordinates,
+    * :meth:`diagonal` and :meth:`apply`, which is :math:`x \mapsto \Sigma x`,
+    * :meth:`colour`, which turns white noise into data with this covariance,
+    * ``_resolvent``, the shifted inverse (see :class:`Resolvent`),
+    * ``examples``, a few small instances on which every registered test runs;
+
+    all theory follows. No structured model forms a (d, d) array, except in :meth:`dense`.
+    """
+
+    _registered: list[type[Covariance]] = []  # noqa: RUF012 - shared by all subclasses on purpose
+
+    d: int
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        Covariance._registered.append(cls)
+
+    @staticmethod
+    def registry() -> tuple[type[Covariance], ...]:
+        """All models defined so far, in the order of their definition."""
+        return tuple(Covariance._registered)
+
+    @classmethod
+    @abstractmethod
+    def examples(cls) -> list[Covariance]:
+        """Small instances of the model, for tests."""
+
+    @abstractmethod
+    def diagonal(self) -> Array:
+        r"""Variances :math:`\Sigma_{kk}`, ndarray of shape (n_features,)."""
+
+    @abstractmethod
+    def apply(self, x: Array) -> Array:
+        r"""Product :math:`\Sigma x` for x of shape (n_features,) or (n_features, m)."""
+
+    @abstractmethod
+    def colour(self, z: Array) -> Array:
+        r"""Turn white noise into data: rows of shape (n_noise,) to rows with covariance Sigma.
+
+        Linear in z, which has shape (n_samples, `n_noise`) and uncorrelated entries of mean 0 and
+        variance 1; returns an array of shape (n_samples, n_features).
+        """
+
+    @abstractmethod
+    def _resolvent(self, shift, scale) -> Resolvent:
+        """The shifted inverse, for a shift that is a scalar or a vector that is not constant."""
+
+    @property
+    def n_noise(self) -> int:
+        """Number of white-noise entries that one sample is made from."""
+        return self.d
+
+    def dense(self) -> Array:
+        r"""The matrix :math:`\Sigma`, ndarray of shape (n_features, n_features)."""
+        return self.apply(np.eye(self.d))
+
+    def trace(self) -> float:
+        r""":math:`\mathrm{Tr}\,\Sigma`."""
+        return float(np.sum(self.diagonal()))
+
+    def sample(self, n: int, rng) -> Array:
+        """Draw n Gaussian rows with mean 0 and this covariance.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        rng : numpy.random.Generator or int
+            Source of randomness, or its seed.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+        """
+        n = positive_integer(n, "n")
+        return self.colour(as_generator(rng).standard_normal((n, self.n_noise)))
+
+    def resolvent(self, shift, scale=1.0) -> Resolvent:
+        r"""The shifted inverse :math:`R = (t\,\Sigma + \Lambda)^{-1}`.
+
+        Parameters
+        ----------
+        shift : float, complex or ndarray of shape (n_features,)
+            Diagonal of :math:`\Lambda`. Either zero or nowhere zero.
+        scale : float or complex, default=1.0
+            The factor t.
+
+        Returns
+        -------
+        Resolvent
+        """
+        shift = np.asarray(shift)
+        if shift.ndim == 1 and shift.shape != (self.d,):
+            raise ValueError(
+                f"shift must be a scalar or have shape ({self.d},), got shape {shift.shape}."
+            )
+        if shift.ndim == 1 and np.all(shift == shift[0]):
+            shift = shift[0]  # a constant diagonal keeps every fast path open
+        return self._resolvent(shift[()], scale)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(d={self.d})"
+
+
+def row_products(a: Array, b: Array) -> Array:
+    """Inner products of the rows of a with those of b, which NumPy's sum does slowly."""
+    return np.einsum("ij,ij->i", a, b)
+
+
+def columns(v: Array, like: Array) -> Array:
+    """Shape the vector v so that it multiplies the rows of an array of one or two axes."""
+    return v if like.ndim == 1 else v[:, None]

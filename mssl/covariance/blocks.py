@@ -1,0 +1,108 @@
+"""Groups of coordinates that share a factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..validation import finite_vector, positive_vector
+from .base import Covariance, Resolvent, columns
+
+__all__ = ["Blocks"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Blocks(Covariance):
+    r"""Equicorrelated groups of unequal size.
+
+    .. math:: \Sigma = \mathrm{blockdiag}(\Sigma_1, \dots, \Sigma_B), \qquad
+              \Sigma_b = v_b\,[(1 - \rho_b) I + \rho_b \mathbf 1 \mathbf 1^\top]
+
+    Parameters
+    ----------
+    sizes : array-like of int of shape (n_blocks,)
+        Number of coordinates in each group.
+    correlations : float or array-like of shape (n_blocks,)
+        The correlation :math:`\rho_b` inside each group, in :math:`[-1/(m_b - 1), 1]` for a group
+        of size :math:`m_b`.
+    variances : float or array-like of shape (n_blocks,), default=1.0
+        The variance :math:`v_b` of the coordinates of each group, positive.
+    """
+
+    sizes: np.ndarray
+    correlations: np.ndarray
+    variances: np.ndarray = 1.0
+    d: int = field(init=False)
+    group: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        sizes = np.array(self.sizes)
+        if sizes.ndim != 1 or sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
+            raise ValueError(f"sizes must be a vector of positive integers, got {self.sizes!r}.")
+        shape = np.ones(sizes.size)
+        correlations = finite_vector(self.correlations * shape, "correlations")
+        variances = positive_vector(self.variances * shape, "variances")
+        lowest = -1.0 / np.maximum(sizes - 1, 1)
+        wrong = np.flatnonzero((correlations < lowest) | (correlations > 1.0))
+        if wrong.size:
+            b = int(wrong[0])
+            raise ValueError(
+                f"correlations must lie in [-1/(size - 1), 1] to be positive semi-definite, but "
+                f"group {b} of size {sizes[b]} has {correlations[b]:g}."
+            )
+        sizes.flags.writeable = False
+        group = np.repeat(np.arange(sizes.size), sizes)
+        group.flags.writeable = False
+        object.__setattr__(self, "sizes", sizes)
+        object.__setattr__(self, "correlations", correlations)
+        object.__setattr__(self, "variances", variances)
+        object.__setattr__(self, "d", int(sizes.sum()))
+        object.__setattr__(self, "group", group)
+
+    @classmethod
+    def examples(cls):
+        return [cls([2, 7, 1, 12], [0.5, 0.2, 0.0, 0.8], [1.0, 2.0, 0.5, 1.5]), cls([3, 4], -0.2)]
+
+    def _group_sum(self, x):
+        return np.add.reduceat(x, np.concatenate([[0], np.cumsum(self.sizes)[:-1]]), axis=0)
+
+    def diagonal(self):
+        return self.variances[self.group]
+
+    def apply(self, x):
+        own = (self.variances * (1.0 - self.correlations))[self.group]
+        shared = self.variances * self.correlations
+        sums = self._group_sum(x)
+        return columns(own, x) * x + (columns(shared, sums) * sums)[self.group]
+
+    def colour(self, z):
+        # The symmetric root acts as one factor on group means and as another on deviations.
+        deviation = np.sqrt(self.variances * (1.0 - self.correlations))
+        common = np.sqrt(self.variances * (1.0 + (self.sizes - 1) * self.correlations))
+        means = self._group_sum(z.T) / self.sizes[:, None]
+        mixed = ((common - deviation)[:, None] * means)[self.group]
+        return z * deviation[self.group] + mixed.T
+
+    def _resolvent(self, shift, scale):
+        own = (self.variances * (1.0 - self.correlations))[self.group]
+        shared = scale * self.variances * self.correlations
+        r = 1.0 / (scale * own + shift)
+        c = shared / (1.0 + shared * self._group_sum(r))  # R = diag(r) - c r r' in each group
+
+        def apply(x):
+            rx = columns(r, x) * x
+            sums = self._group_sum(rx)
+            return rx - columns(r, x) * (columns(c, sums) * sums)[self.group]
+
+        def sandwich(b):
+            sums = c**2 * self._group_sum(r * r * b)
+            return r * r * (b * (1.0 - 2.0 * c[self.group] * r) + sums[self.group])
+
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=r - c[self.group] * r * r,
+            apply=apply,
+            sandwich=sandwich,
+        )

@@ -1,0 +1,110 @@
+"""Stationary processes on a ring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..validation import finite_vector
+from .base import Covariance, Resolvent
+from .dense import Dense
+
+__all__ = ["Circulant"]
+
+# Above this size a diagonal shift that is not constant, which has no fast form, is refused.
+LARGEST_DENSE = 4000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Circulant(Covariance):
+    r"""Stationary covariance on a ring of d sites.
+
+    .. math:: \Sigma_{ij} = c_{(j - i) \bmod d}, \qquad
+              \sigma_k^2 = \sum_j c_j\, e^{-2\pi i jk/d}
+
+    with eigenvalues :math:`\sigma_k^2`; everything with a constant shift is a Fourier transform.
+
+    Parameters
+    ----------
+    first_row : array-like of shape (n_features,)
+        The row c, with :math:`c_j = c_{d-j}` and a non-negative Fourier transform.
+
+    Notes
+    -----
+    A shift that is not constant breaks the symmetry: such a resolvent is computed with a (d, d)
+    array, and refused above d = 4000.
+    """
+
+    first_row: np.ndarray
+    d: int = field(init=False)
+    eigenvalues: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        row = finite_vector(self.first_row, "first_row")
+        size = np.abs(row).max()
+        mirrored = np.roll(row[::-1], 1)
+        if np.abs(row - mirrored).max() > 1e-10 * size:
+            raise ValueError(
+                "first_row must be symmetric, first_row[j] == first_row[d - j]; "
+                f"it differs at j = {int(np.abs(row - mirrored).argmax())}."
+            )
+        eigenvalues = np.fft.fft(0.5 * (row + mirrored)).real
+        if eigenvalues.min() < -1e-10 * np.abs(eigenvalues).max():
+            raise ValueError(
+                "first_row must give a positive semi-definite matrix, but its Fourier transform "
+                f"reaches {eigenvalues.min():.3g}."
+            )
+        eigenvalues = np.maximum(eigenvalues, 0.0)
+        eigenvalues.flags.writeable = False
+        object.__setattr__(self, "first_row", row)
+        object.__setattr__(self, "d", row.size)
+        object.__setattr__(self, "eigenvalues", eigenvalues)
+
+    @classmethod
+    def examples(cls):
+        def ring(d, decay):
+            distance = np.minimum(np.arange(d), d - np.arange(d))
+            return np.exp(-distance / decay)
+
+        return [cls(ring(24, 2.0)), cls(ring(25, 1.0))]
+
+    def diagonal(self):
+        return np.full(self.d, self.first_row[0])
+
+    def _filter(self, gains, x):
+        shape = (-1,) + (1,) * (x.ndim - 1)
+        y = np.fft.ifft(gains.reshape(shape) * np.fft.fft(x, axis=0), axis=0)
+        return y if np.iscomplexobj(x) or np.iscomplexobj(gains) else y.real
+
+    def apply(self, x):
+        return self._filter(self.eigenvalues, np.asarray(x))
+
+    def colour(self, z):
+        return self._filter(np.sqrt(self.eigenvalues), z.T).T
+
+    def _resolvent(self, shift, scale):
+        if np.ndim(shift) == 1:
+            if self.d > LARGEST_DENSE:
+                raise ValueError(
+                    f"A circulant model with d = {self.d} > {LARGEST_DENSE} takes only a constant "
+                    "shift; use a smaller d, or AR1 or Blocks, which take any diagonal shift."
+                )
+            return Dense(self.dense())._resolvent(shift, scale)
+        with np.errstate(divide="ignore"):  # a zero eigenvalue at zero shift
+            gains = 1.0 / (scale * self.eigenvalues + shift)
+
+        def sandwich(b):
+            if np.ndim(b) == 0:
+                return np.full(self.d, b * np.mean(gains**2))
+            row = np.fft.ifft(gains)
+            row = row if np.iscomplexobj(gains) else row.real
+            return self._filter(np.fft.fft(row**2), b)
+
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=np.full(self.d, np.mean(gains)),
+            apply=lambda x: self._filter(gains, x),
+            sandwich=sandwich,
+        )

@@ -1,0 +1,109 @@
+"""An arbitrary matrix: the oracle that the structured models are held against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.linalg import eigh
+
+from .base import Covariance, Resolvent, columns
+
+__all__ = ["Dense"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dense(Covariance):
+    r"""Any covariance matrix, by its eigendecomposition.
+
+    .. math:: \Sigma = V\,\mathrm{diag}(\sigma_1^2, \dots, \sigma_d^2)\,V^\top
+
+    Parameters
+    ----------
+    matrix : array-like of shape (n_features, n_features)
+        Symmetric and positive semi-definite.
+
+    Notes
+    -----
+    Construction costs one symmetric eigendecomposition; a resolvent with a constant shift then
+    costs O(d^2), one with any other shift a matrix inverse.
+    """
+
+    matrix: np.ndarray
+    d: int = field(init=False)
+    eigenvalues: np.ndarray = field(init=False)
+    eigenvectors: np.ndarray = field(init=False)
+
+    def __post_init__(self):
+        matrix = np.array(self.matrix, dtype=float)
+        if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
+            raise ValueError(f"matrix must be square and not empty, got shape {matrix.shape}.")
+        if not np.isfinite(matrix).all():
+            raise ValueError("matrix must be finite, but some entries are NaN or infinite.")
+        gap = np.abs(matrix - matrix.T)
+        if gap.max() > 1e-8 * np.abs(matrix).max():
+            i, j = np.unravel_index(gap.argmax(), gap.shape)
+            raise ValueError(
+                f"matrix must be symmetric, but entries ({i}, {j}) and ({j}, {i}) differ by "
+                f"{gap.max():.3g}."
+            )
+        matrix = 0.5 * (matrix + matrix.T)
+        eigenvalues, eigenvectors = eigh(matrix)
+        if eigenvalues[0] < -1e-10 * max(eigenvalues[-1], 0.0) or eigenvalues[-1] < 0:
+            raise ValueError(
+                "matrix must be positive semi-definite, but its smallest eigenvalue is "
+                f"{eigenvalues[0]:.3g}."
+            )
+        eigenvalues = np.maximum(eigenvalues, 0.0)
+        for array in (matrix, eigenvalues, eigenvectors):
+            array.flags.writeable = False
+        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "d", len(matrix))
+        object.__setattr__(self, "eigenvalues", eigenvalues)
+        object.__setattr__(self, "eigenvectors", eigenvectors)
+
+    @classmethod
+    def examples(cls):
+        factor = np.random.default_rng(2).normal(size=(18, 30))
+        return [cls(factor @ factor.T / 30)]
+
+    def dense(self):
+        return self.matrix.copy()
+
+    def diagonal(self):
+        return np.diag(self.matrix).copy()
+
+    def apply(self, x):
+        return self.matrix @ x
+
+    def colour(self, z):
+        root = (self.eigenvectors * np.sqrt(self.eigenvalues)) @ self.eigenvectors.T
+        return z @ root
+
+    def _resolvent(self, shift, scale):
+        if np.ndim(shift) == 1:
+            inverse = np.linalg.inv(scale * self.matrix + np.diag(shift))
+            return Resolvent(
+                shift=shift,
+                scale=scale,
+                diagonal=np.diag(inverse).copy(),
+                apply=lambda x: inverse @ x,
+                sandwich=lambda b: (inverse * inverse) @ (b * np.ones(self.d)),
+            )
+        v = self.eigenvectors
+        with np.errstate(divide="ignore"):  # a zero eigenvalue at zero shift
+            gains = 1.0 / (scale * self.eigenvalues + shift)
+
+        def sandwich(b):
+            if np.ndim(b) == 0:
+                return b * ((v * v) @ gains**2)
+            inverse = (v * gains) @ v.T
+            return (inverse * inverse) @ b
+
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=(v * v) @ gains,
+            apply=lambda x: v @ (columns(gains, x) * (v.T @ x)),
+            sandwich=sandwich,
+        )

@@ -1,0 +1,106 @@
+"""Independent coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..validation import positive_integer, positive_vector
+from .base import Covariance, Resolvent, columns
+
+__all__ = ["Diagonal", "Isotropic"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Diagonal(Covariance):
+    r"""Uncorrelated coordinates of unequal variance.
+
+    .. math:: \Sigma = \mathrm{diag}(\sigma_1^2, \dots, \sigma_d^2)
+
+    Parameters
+    ----------
+    variances : array-like of shape (n_features,)
+        Variances, not negative.
+
+    Examples
+    --------
+    >>> from mssl.covariance import Diagonal
+    >>> Diagonal([1.0, 4.0]).resolvent(1.0).diagonal
+    array([0.5, 0.2])
+    """
+
+    variances: np.ndarray
+    d: int = field(init=False)
+
+    def __post_init__(self):
+        variances = positive_vector(self.variances, "variances", zero_allowed=True)
+        object.__setattr__(self, "variances", variances)
+        object.__setattr__(self, "d", variances.size)
+
+    @classmethod
+    def examples(cls):
+        rng = np.random.default_rng(1)
+        return [
+            cls(np.exp(rng.normal(size=30))),
+            cls(1.0 / np.arange(1, 25) ** 1.5),
+        ]
+
+    def diagonal(self):
+        return self.variances
+
+    def apply(self, x):
+        return columns(self.variances, x) * x
+
+    def colour(self, z):
+        return z * np.sqrt(self.variances)
+
+    def _resolvent(self, shift, scale):
+        with np.errstate(divide="ignore"):  # a zero variance at zero shift has R_kk = inf
+            r = 1.0 / (scale * self.variances + shift)
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=r,
+            apply=lambda x: columns(r, x) * x,
+            sandwich=lambda b: b * r * r,
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Isotropic(Covariance):
+    r"""White noise.
+
+    .. math:: \Sigma = \sigma^2 I
+
+    Parameters
+    ----------
+    d : int
+        Number of coordinates.
+    variance : float, default=1.0
+        The common variance, positive.
+    """
+
+    d: int
+    variance: float = 1.0
+
+    def __post_init__(self):
+        object.__setattr__(self, "d", positive_integer(self.d, "d"))
+        variance = float(positive_vector([self.variance], "variance")[0])
+        object.__setattr__(self, "variance", variance)
+
+    @classmethod
+    def examples(cls):
+        return [cls(24), cls(20, 2.5)]
+
+    def diagonal(self):
+        return np.full(self.d, self.variance)
+
+    def apply(self, x):
+        return self.variance * x
+
+    def colour(self, z):
+        return np.sqrt(self.variance) * z
+
+    def _resolvent(self, shift, scale):
+        return Diagonal(self.diagonal())._resolvent(shift, scale)

@@ -1,0 +1,82 @@
+"""A change of units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..validation import positive_vector
+from .base import Covariance, Resolvent, columns
+
+__all__ = ["Scaled"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scaled(Covariance):
+    r"""A base covariance seen in other units.
+
+    .. math:: \Sigma = C\,\Sigma_0\,C, \qquad C = \mathrm{diag}(c_1, \dots, c_d)
+
+    Parameters
+    ----------
+    base : Covariance
+        The model :math:`\Sigma_0`.
+    scales : float or array-like of shape (n_features,)
+        The factors :math:`c_k`, positive.
+
+    Notes
+    -----
+    :math:`(t\,C\Sigma_0C + \Lambda)^{-1} = C^{-1}(t\,\Sigma_0 + C^{-2}\Lambda)^{-1}C^{-1}`, so that
+    a scaled model is as cheap as its base under a diagonal shift.
+    """
+
+    base: Covariance
+    scales: np.ndarray
+    d: int = field(init=False)
+
+    def __post_init__(self):
+        if not isinstance(self.base, Covariance):
+            raise ValueError(f"base must be a covariance model, got {type(self.base).__name__}.")
+        scales = np.asarray(self.scales, dtype=float)
+        scales = positive_vector(
+            np.full(self.base.d, scales) if scales.ndim == 0 else scales, "scales"
+        )
+        if scales.size != self.base.d:
+            raise ValueError(
+                f"scales must be a number or have shape ({self.base.d},), got {scales.shape}."
+            )
+        object.__setattr__(self, "scales", scales)
+        object.__setattr__(self, "d", self.base.d)
+
+    @classmethod
+    def examples(cls):
+        from .ar1 import AR1
+        from .blocks import Blocks
+
+        scales = np.exp(0.5 * np.random.default_rng(4).normal(size=22))
+        return [cls(AR1(22, 0.6), scales), cls(Blocks.examples()[0], scales)]
+
+    @property
+    def n_noise(self):
+        return self.base.n_noise
+
+    def diagonal(self):
+        return self.scales**2 * self.base.diagonal()
+
+    def apply(self, x):
+        return columns(self.scales, x) * self.base.apply(columns(self.scales, x) * x)
+
+    def colour(self, z):
+        return self.base.colour(z) * self.scales
+
+    def _resolvent(self, shift, scale):
+        c = self.scales
+        base = self.base.resolvent(shift / c**2, scale)
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=base.diagonal / c**2,
+            apply=lambda x: base.apply(x / columns(c, x)) / columns(c, x),
+            sandwich=lambda b: base.sandwich(b / c**2) / c**2,
+        )
