@@ -1,0 +1,884 @@
+r"""Masked regression: every coordinate predicted from all the others, learned from data.
+
+.. math::
+
+   \hat A = \arg\min_{\operatorname{diag} A = 0}
+   \tfrac1n \lVert X - XA \rVert_F^2 + \lambda \lVert A \rVert_F^2
+   = I - Q D^{-1}, \qquad
+   Q = (S + \lambda I)^{-1},\quad S = \tfrac1n X^\top X,\quad D = \operatorname{diag}(Q).
+
+Two routes give the same matrix. With at least as many samples as features the d x d matrix
+:math:`Q` is formed by Cholesky and turned into :math:`\hat A` in place (primal). With fewer
+samples everything goes through the n x n matrix :math:`G = (XX^\top/n + \lambda I)^{-1}`, because
+:math:`XQ = GX` (dual), and no d x d array is formed unless `coef_` is asked for.
+
+Leave-one-out needs no refit. With :math:`P = XQ` and :math:`g_i = x_i^\top Q x_i`,
+
+.. math::
+
+   x_{ik} - x_i^\top a_k^{(-i)} = \frac{P_{ik}/Q_{kk}}{1 - h_{ik}}, \qquad
+   h_{ik} = \frac{g_i - P_{ik}^2/Q_{kk}}{n},
+
+because :math:`g_i - P_{ik}^2/Q_{kk}` is the quadratic form of :math:`x_i` without its coordinate
+k in the inverse of :math:`S + \lambda I` without its row and column k. Dropping row i leaves the
+penalty of the *sum* of squares, :math:`n\lambda`, as it was.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.linalg.blas import dgemm, dsyrk
+from scipy.linalg.lapack import dpotrf, dpotri
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from mssl.validation import non_negative
+
+__all__ = ["MaskedRegression", "MaskedRegressionCV"]
+
+_CHUNK = 1 << 17  # entries of one block of rows: 1 MB, which stays in cache
+_BLOCK = 128  # columns mirrored at a time
+_LAZY_COEF = frozenset({"coef_"})
+_LAZY_ERRORS = frozenset(
+    f"{name}_error{suffix}_" for name in ("train", "loo", "gcv") for suffix in ("", "_by_feature")
+)
+
+
+# Linear algebra in one buffer ------------------------------------------------------------------
+
+
+# NumPy and SciPy wheels each bring a BLAS with a thread pool of its own, and going back and forth
+# between the two was seen to cost about a factor of two on two cores. So all products here go
+# through SciPy's, as its LAPACK must.
+
+
+def _fortran(a):
+    """`a` as BLAS wants it without a copy: (array in Fortran order, whether to transpose it)."""
+    return (a, 0) if a.flags.f_contiguous else (a.T, 1)
+
+
+def _product(a, b):
+    """``a @ b`` in the memory order of `a`."""
+    if not a.flags.c_contiguous:
+        (left, trans_a), (right, trans_b) = _fortran(a), _fortran(b)
+        return dgemm(1.0, left, right, trans_a=trans_a, trans_b=trans_b)
+    (left, trans_a), (right, trans_b) = _fortran(b.T), _fortran(a.T)
+    return dgemm(1.0, left, right, trans_a=trans_a, trans_b=trans_b).T
+
+
+def _half_product(a, alpha):
+    """Lower triangle of ``alpha * a @ a.T`` in one Fortran-ordered buffer (BLAS syrk)."""
+    if a.flags.f_contiguous:
+        return dsyrk(alpha, a, trans=0, lower=1)
+    return dsyrk(alpha, a.T, trans=1, lower=1)
+
+
+def _mirror(matrix):
+    """Copy the lower triangle onto the upper one, block by block and in place."""
+    m = len(matrix)
+    for start in range(0, m, _BLOCK):
+        stop = min(start + _BLOCK, m)
+        corner = matrix[start:stop, start:stop]
+        corner[...] = np.tril(corner) + np.tril(corner, -1).T
+        matrix[start:stop, stop:] = matrix[stop:, start:stop].T
+    return matrix
+
+
+def _invert(matrix):
+    """Overwrite the lower triangle of a positive definite matrix by its full inverse.
+
+    A Cholesky pivot is the part of a diagonal entry that the rows before do not explain. When
+    that part is rounding noise the inverse would be noise too, so it is refused; the ratio does
+    not change when features are rescaled.
+    """
+    tolerance = len(matrix) * np.finfo(float).eps
+    diagonal = matrix.diagonal().copy()
+    factor, info = dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
+    pivots = factor.diagonal()
+    if info != 0 or np.any(pivots * pivots <= tolerance * diagonal):
+        raise ValueError(
+            "X'X/n plus the penalty is singular to working precision: some features (or samples) "
+            "are linear combinations of others; use a larger ridge or drop the redundant ones."
+        )
+    inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
+    return _mirror(inverse)
+
+
+def _energies(X):
+    """Mean square of each column, the diagonal of S, without a temporary of X's size."""
+    return np.einsum("ik,ik->k", X, X) / len(X)
+
+
+def _row_blocks(X):
+    """Slices that cut X into blocks of about `_CHUNK` entries."""
+    step = max(1, _CHUNK // X.shape[1])
+    return [slice(start, start + step) for start in range(0, len(X), step)]
+
+
+# Errors on the training data -------------------------------------------------------------------
+
+
+class _Unavailable(AttributeError, ValueError):
+    """An attribute that these settings do not define (an AttributeError, so hasattr works)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Errors:
+    """Mean squares by feature: training, leave-one-out, generalised cross-validation."""
+
+    train: np.ndarray
+    loo: np.ndarray | None
+    gcv: np.ndarray | None
+
+
+def _require_defined(left_out):
+    """Refuse leave-one-out values that came from a division by zero."""
+    if not np.isfinite(left_out).all():
+        feature = np.argwhere(~np.isfinite(np.atleast_2d(left_out)))[0, 1]
+        raise _Unavailable(
+            "leave-one-out is undefined here: without one of the samples the problem for feature "
+            f"{feature} is singular; use a larger ridge or more samples."
+        )
+    return left_out
+
+
+def _divide(residuals, room):
+    """Leave-one-out residuals, not finite where 1 - h is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return residuals / room
+
+
+def _sum_errors(blocks, n_samples):
+    """Gather :class:`_Errors` in one pass over blocks of (residuals, 1 - h)."""
+    train = loo = mean_room = 0.0
+    for residuals, room in blocks:
+        train = train + np.einsum("ik,ik->k", residuals, residuals)
+        mean_room = mean_room + room.sum(axis=0) / n_samples
+        left_out = _divide(residuals, room)
+        loo = loo + np.einsum("ik,ik->k", left_out, left_out)
+    train, loo = train / n_samples, loo / n_samples
+    return _Errors(train, loo, train / mean_room**2)
+
+
+def _room(residuals, D, slack, n_samples, floor):
+    """``1 - h`` from residuals R = P/D: (1 - g/n) + R^2 D/n, with rounding noise set to 0."""
+    room = residuals * (residuals * D)  # this order keeps tiny residuals from underflowing
+    room /= n_samples
+    room += slack[:, None]
+    room[room <= floor] = 0.0
+    return room
+
+
+# The two routes --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    """What both routes share: the data, the penalty and sums over the training rows.
+
+    ``keep`` is the probability q that a coordinate is visible (1 without masking) and ``tau`` is
+    (1 - q)/q. Errors are those of ``q A``, which acts on q times fewer coordinates.
+    """
+
+    X: np.ndarray
+    energies: np.ndarray
+    keep: float
+    tau: float
+    D: np.ndarray
+
+    floor = 0.0
+
+    def check_unchanged(self):
+        if not np.allclose(_energies(self.X), self.energies, rtol=1e-9, atol=0.0):
+            raise _Unavailable(
+                "the training data changed in place after fit, so errors on them are no longer "
+                "defined; fit a copy (X.copy()) or fit again."
+            )
+
+    def left_out_blocks(self):
+        for rows, residuals, slack in self.training_blocks():
+            yield rows, residuals, _room(residuals, self.D, slack, len(self.X), self.floor)
+
+    @cached_property
+    def errors(self):
+        """:class:`_Errors` of the training data; averaged over the masks if there are any."""
+        self.check_unchanged()
+        if not self.tau:
+            blocks = ((residuals, room) for _, residuals, room in self.left_out_blocks())
+            return _sum_errors(blocks, len(self.X))
+        train = 0.0
+        for _, residuals, _ in self.training_blocks():
+            train = train + np.einsum("ik,ik->k", residuals, residuals) / len(self.X)
+        # Hidden inputs add noise of variance tau S_jj to input j of the mean predictor q A.
+        for columns, block in self.coef_blocks():
+            squares = (self.keep * block) ** 2
+            train[columns] += self.tau * np.einsum("j,jk->k", self.energies, squares)
+        return _Errors(train, None, None)
+
+    @property
+    def pending(self):
+        """Public attributes that a first access would have to compute."""
+        lazy = {"coef": _LAZY_COEF, "errors": _LAZY_ERRORS}
+        return frozenset().union(*(v for k, v in lazy.items() if k not in self.__dict__))
+
+
+@dataclass(frozen=True, eq=False)
+class _Primal(_Solution):
+    r"""A itself, made in place in the buffer that held S, then Q."""
+
+    coef: np.ndarray
+
+    @classmethod
+    def solve(cls, X, ridge, keep):
+        tau = (1.0 - keep) / keep
+        matrix = _half_product(X.T, 1.0 / len(X))
+        energies = matrix.diagonal().copy()
+        _check_energies(energies, ridge)
+        np.einsum("kk->k", matrix)[...] += tau * energies + ridge / keep**2
+        matrix = _invert(matrix)
+        D = matrix.diagonal().copy()
+        matrix /= -keep * D
+        np.fill_diagonal(matrix, 0.0)
+        matrix.flags.writeable = D.flags.writeable = False  # the lazy errors rest on them
+        return cls(X, energies, keep, tau, D, matrix)
+
+    @property
+    def floor(self):
+        """What rounding leaves of 1 - g/n when it is 0."""
+        return max(self.X.shape) * np.finfo(float).eps
+
+    def transform(self, X):
+        return _product(X, self.coef)
+
+    def training_blocks(self):
+        for rows in _row_blocks(self.X):
+            X = self.X[rows]
+            residuals = _product(X, self.coef)
+            residuals *= -self.keep
+            residuals += X
+            g = np.einsum("ik,k->i", residuals * X, self.D)  # sum_k P_ik x_ik
+            slack = 1.0 - g / len(self.X)
+            yield rows, residuals, slack
+
+    def coef_blocks(self):
+        for start in range(0, len(self.D), _BLOCK):
+            columns = slice(start, start + _BLOCK)
+            yield columns, self.coef[:, columns]
+
+
+@dataclass(frozen=True, eq=False)
+class _Dual(_Solution):
+    """The same through n x n.
+
+    The penalty is s C with a number s (`scale`) and a diagonal C (`weights`). Then, with
+    G = (X C^-1 X'/n + s I)^-1, P = X Q = G X C^-1 and s Q = C^-1 - C^-1 X' P / n.
+    """
+
+    P: np.ndarray
+    slack: np.ndarray
+    scale: float
+    weights: np.ndarray
+
+    @classmethod
+    def solve(cls, X, ridge, keep):
+        n, tau = len(X), (1.0 - keep) / keep
+        energies = _energies(X)
+        _check_energies(energies, ridge)
+        if tau:
+            scale, weights = 1.0, tau * energies + ridge / keep**2
+            matrix = _half_product(X / np.sqrt(weights), 1.0 / n)
+        else:
+            scale, weights = ridge, np.ones(X.shape[1])
+            matrix = _half_product(X, 1.0 / n)
+        np.einsum("ii->i", matrix)[...] += scale
+        G = _invert(matrix)
+        P = _product(G.T if X.flags.c_contiguous else G, X)  # G = G'; P in the order of X
+        if tau:
+            P /= weights
+        D = (1.0 - np.einsum("ik,ik->k", X, P) / n) / (scale * weights)
+        D.flags.writeable = False
+        # 1 - g_i/n = s G_ii has no cancellation, so leave-one-out stays exact for tiny ridges.
+        return cls(X, energies, keep, tau, D, P, scale * G.diagonal(), scale, weights)
+
+    def transform(self, X):
+        inputs = X / self.weights
+        residuals = _product(_product(inputs, self.X.T), self.P)
+        residuals /= -len(self.X)
+        residuals += inputs
+        residuals /= self.scale * self.D
+        return (X - residuals) / self.keep
+
+    def training_blocks(self):
+        for rows in _row_blocks(self.X):
+            yield rows, self.P[rows] / self.D, self.slack[rows]
+
+    def coef_blocks(self):
+        d, n = len(self.D), len(self.X)
+        left = (self.X / self.weights).T
+        for start in range(0, d, _BLOCK):
+            columns = slice(start, start + _BLOCK)
+            right = self.P[:, columns] / (n * self.keep * self.scale * self.D[columns])
+            block = _product(left, right)
+            np.einsum("kk->k", block[columns])[...] = 0.0
+            yield columns, block
+
+    @cached_property
+    def coef(self):
+        matrix = np.empty((len(self.D), len(self.D)), order="F")
+        for columns, block in self.coef_blocks():
+            matrix[:, columns] = block
+        matrix.flags.writeable = False
+        return matrix
+
+
+def _check_energies(energies, ridge):
+    """Refuse overflow, and features without variation where nothing penalises them."""
+    if not np.isfinite(energies).all():
+        raise ValueError("the squares of X overflow; rescale X to values of moderate size.")
+    silent = np.flatnonzero(energies == 0.0)
+    if ridge == 0.0 and silent.size:
+        raise ValueError(
+            f"features {silent[:5].tolist()} are zero in every sample, which makes X'X singular "
+            "at ridge = 0; drop them or use ridge > 0."
+        )
+
+
+def _solve(X, ridge, keep=1.0):
+    """Choose the route by shape: n x n when there are fewer samples than features."""
+    return (_Dual if X.shape[0] < X.shape[1] else _Primal).solve(X, ridge, keep)
+
+
+def _check_ridge(ridge, shape, name="ridge"):
+    """Refuse ridge = 0 where it leaves S singular."""
+    if ridge == 0.0 and shape[0] <= shape[1]:
+        raise ValueError(
+            f"{name} = 0 makes S + ridge I singular with n_samples = {shape[0]} <= n_features = "
+            f"{shape[1]}; use {name} > 0 or more than {shape[1]} samples."
+        )
+
+
+# Estimators ------------------------------------------------------------------------------------
+
+
+def _check_finite(X):
+    """Say which rows hold NaN or infinity; the sum is finite in the usual case and costs little."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(X.sum()):
+            return
+    for kind, test in (("NaN", np.isnan), ("infinity (inf)", np.isinf)):
+        rows = np.flatnonzero([test(row).any() for row in X])
+        if rows.size:
+            more = f" and {rows.size - 5} more" if rows.size > 5 else ""
+            raise ValueError(
+                f"X contains {kind} in rows {rows[:5].tolist()}{more}; "
+                "every entry must be a finite number, so remove or impute them."
+            )
+
+
+class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Everything that a fitted masked regression can do, whichever way its ridge was chosen."""
+
+    def _validate(self, X, reset):
+        """scikit-learn's validation to float64, and one sentence about rows that are not finite."""
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=np.float64,
+            ensure_all_finite=False,
+            ensure_min_samples=2 if reset else 1,
+        )
+        _check_finite(X)
+        if not (X.flags.c_contiguous or X.flags.f_contiguous):
+            X = np.ascontiguousarray(X)
+        return X
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_solution")
+
+    def __dir__(self):
+        # Notebooks show every attribute that dir() lists, and scikit-learn's dir() tries each of
+        # them: either would compute all lazy ones.
+        pending = self._solution.pending if self.__sklearn_is_fitted__() else frozenset()
+        return [
+            name for name in object.__dir__(self) if name not in pending and hasattr(self, name)
+        ]
+
+    @property
+    def _fitted(self):
+        check_is_fitted(self)
+        return self._solution
+
+    @property
+    def _unmasked(self):
+        solution = self._fitted
+        if solution.tau:
+            raise _Unavailable(
+                "leave-one-out and GCV have no closed form with a mask_rate, because the masks' "
+                "penalty tau diag(S) changes with the row left out; use mask_rate=None or refit."
+            )
+        return solution
+
+    @property
+    def coef_(self):
+        """ndarray of shape (n_features, n_features): column k predicts feature k."""
+        return self._fitted.coef
+
+    @property
+    def D_(self):
+        """ndarray of shape (n_features,): the diagonal of Q; 1/D_kk - ridge is x_k'r_k/n."""
+        return self._fitted.D
+
+    @property
+    def train_error_by_feature_(self):
+        """ndarray of shape (n_features,): mean squared training residual of each feature."""
+        return self._fitted.errors.train
+
+    @property
+    def train_error_(self):
+        """float: mean of `train_error_by_feature_`."""
+        return float(self.train_error_by_feature_.mean())
+
+    @property
+    def loo_error_by_feature_(self):
+        """ndarray of shape (n_features,): mean squared leave-one-out residual of each feature."""
+        return _require_defined(self._unmasked.errors.loo)
+
+    @property
+    def loo_error_(self):
+        """float: mean of `loo_error_by_feature_`."""
+        return float(self.loo_error_by_feature_.mean())
+
+    @property
+    def gcv_error_by_feature_(self):
+        """ndarray of shape (n_features,): training error over the squared mean of 1 - h_ik."""
+        return self._unmasked.errors.gcv
+
+    @property
+    def gcv_error_(self):
+        """float: mean of `gcv_error_by_feature_`."""
+        return float(self.gcv_error_by_feature_.mean())
+
+    def transform(self, X):
+        r"""Predict each coordinate from all the others.
+
+        .. math:: \hat X = X \hat A
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict. With a mask rate, hidden entries are passed as 0.
+
+        Returns
+        -------
+        X_hat : ndarray of shape (n_samples, n_features)
+            Predictions; entry (i, k) does not depend on entry (i, k) of `X`.
+        """
+        solution = self._fitted
+        return solution.transform(self._validate(X, reset=False))
+
+    def residual(self, X):
+        r"""What the other coordinates do not predict.
+
+        .. math:: X - X \hat A
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict.
+
+        Returns
+        -------
+        residuals : ndarray of shape (n_samples, n_features)
+            Observed minus predicted values.
+        """
+        solution = self._fitted
+        X = self._validate(X, reset=False)
+        return X - solution.transform(X)
+
+    def score(self, X, y=None):
+        r"""Share of the mean square of `X` that is predicted, the larger the better.
+
+        .. math:: 1 - \lVert X - X \hat A \rVert_F^2 / \lVert X \rVert_F^2
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict, preferably not those of the fit.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            1 for perfect prediction, 0 for predicting 0 everywhere, possibly negative.
+
+        Notes
+        -----
+        An :math:`R^2` pooled over features and about 0 rather than about the mean, because the
+        model does not centre. Pooling makes its order that of the mean squared error, so a search
+        over ridges by `score` and one by squared error choose the same.
+        """
+        solution = self._fitted
+        X = self._validate(X, reset=False)
+        total = np.einsum("ik,ik->", X, X)
+        missed = X - solution.transform(X)
+        return float(1.0 - np.einsum("ik,ik->", missed, missed) / total) if total > 0 else 1.0
+
+    def loo_residuals(self, X):
+        r"""Leave-one-out residuals of the training data, exactly and without a refit.
+
+        .. math::
+
+           \frac{P_{ik}/Q_{kk}}{1 - h_{ik}}, \qquad
+           h_{ik} = \frac{g_i - P_{ik}^2/Q_{kk}}{n}, \qquad
+           P = XQ, \quad g_i = x_i^\top Q x_i
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data of the fit, rows in the same order.
+
+        Returns
+        -------
+        residuals : ndarray of shape (n_samples, n_features)
+            Entry (i, k) is :math:`x_{ik} - x_i^\top a_k^{(-i)}`, with :math:`a_k^{(-i)}` fitted to
+            all rows but i.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not the training data, if the estimator was fitted with a mask rate, or if
+            the problem without some row is singular.
+
+        Notes
+        -----
+        The problem without row i minimises :math:`\sum_{j \ne i} (x_{jk} - x_j^\top a)^2 + n
+        \lambda \lVert a \rVert^2`: the penalty of the sum of squares stays :math:`n\lambda`. A
+        refit by :class:`MaskedRegression` on the n - 1 rows therefore takes
+        ``ridge * n / (n - 1)``.
+        """
+        solution = self._unmasked
+        X = self._validate(X, reset=False)
+        if X.shape != solution.X.shape or not np.array_equal(X, solution.X):
+            raise ValueError(
+                "loo_residuals needs the data of the fit, rows in the same order; "
+                "for other data use residual(X)."
+            )
+        solution.check_unchanged()
+        left_out = np.empty_like(X)
+        for rows, residuals, room in solution.left_out_blocks():
+            left_out[rows] = _divide(residuals, room)
+        return _require_defined(left_out)
+
+
+class MaskedRegression(_MaskedBase):
+    r"""Predict each coordinate from all the others by ridge regression, all at once.
+
+    .. math::
+
+       \hat A = \arg\min_{\operatorname{diag} A = 0}
+       \tfrac1n \lVert X - XA \rVert_F^2 + \lambda \lVert A \rVert_F^2 = I - Q D^{-1}, \qquad
+       Q = (\tfrac1n X^\top X + \lambda I)^{-1}, \quad D = \operatorname{diag}(Q)
+
+    Parameters
+    ----------
+    ridge : float, default=1.0
+        The penalty :math:`\lambda \ge 0`; it must be positive when there are not more samples
+        than features, unless a mask rate is given.
+    mask_rate : float or None, default=None
+        None hides one coordinate at a time, the one predicted. A number in (0, 1) hides each
+        coordinate independently with that probability; see the Notes.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features, n_features)
+        :math:`\hat A`; column k predicts feature k, the diagonal is exactly 0. Not symmetric.
+        Read-only. With fewer samples than features it is formed on first access.
+    D_ : ndarray of shape (n_features,)
+        The diagonal of :math:`Q`.
+    train_error_, loo_error_, gcv_error_ : float
+        Mean squares of the training residuals, of the exact leave-one-out residuals, and
+        generalised cross-validation (which replaces each :math:`h_{ik}` by its mean over i),
+        averaged over features; computed on first access.
+    train_error_by_feature_, loo_error_by_feature_, gcv_error_by_feature_ : ndarray (n_features,)
+        The same for each feature.
+    n_features_in_ : int
+        Number of features of the fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, when X had names.
+
+    See Also
+    --------
+    MaskedRegressionCV : Chooses the ridge by leave-one-out.
+
+    Notes
+    -----
+    **Conversions of the ridge.** Data are never centred here.
+
+    ==============================================  =========================================
+    elsewhere                                       equals ``ridge=lam`` on n samples at
+    ==============================================  =========================================
+    scikit-learn ``Ridge(fit_intercept=False)``     ``alpha = n * lam``
+    EASE (item-item recommender)                    regularisation ``n * lam`` on ``X'X``
+    Patch2Self with ridge, no intercept             ``alpha = n * lam``
+    ==============================================  =========================================
+
+    **Route.** With n >= d: BLAS syrk, then LAPACK potrf and potri, in the one d x d buffer that
+    ends as `coef_`. With n < d: the same on n x n, and `transform`, `D_` and the errors form no
+    d x d array. Integers and float32 are converted to float64, because the Gram matrix squares
+    the condition number of X.
+
+    **What is kept.** Errors on the training data cost as much as the fit, so they wait for the
+    first access; for this the estimator keeps a reference to X (no copy if X is a contiguous
+    float64 array) and notices when it was changed in place meanwhile. Pickles hold X.
+
+    **Mask rate.** Let each coordinate be visible with probability :math:`q` (one minus the mask
+    rate), hidden ones be 0, and one :math:`A` serve all masks. Averaging the squared error over
+    masks gives, with :math:`\tau = (1-q)/q`,
+
+    .. math::
+
+       \hat A = \tfrac1q (I - Q D^{-1}), \qquad
+       Q = (S + \tau \operatorname{diag}(S) + \lambda q^{-2} I)^{-1},
+
+    so masking is a ridge shaped by the data. `train_error_` is then the mean over masks at that
+    rate of the error on a hidden coordinate. This penalty changes with each row left out, hence
+    there is no closed form for leave-one-out.
+
+    References
+    ----------
+    H. Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019.
+
+    S. Fadnavis, J. Batson, E. Garyfallidis, Patch2Self: denoising diffusion MRI with
+    self-supervised learning, NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssl.regression import MaskedRegression
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((200, 1)) + 0.5 * rng.standard_normal((200, 4))
+    >>> model = MaskedRegression(ridge=0.01).fit(X)
+    >>> model.coef_.shape, bool(np.all(model.coef_.diagonal() == 0))
+    ((4, 4), True)
+    >>> bool(model.train_error_ < model.loo_error_ < np.mean(X**2))
+    True
+    """
+
+    def __init__(self, ridge=1.0, mask_rate=None):
+        self.ridge = ridge
+        self.mask_rate = mask_rate
+
+    def fit(self, X, y=None):
+        r"""Compute :math:`\hat A`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            At least two samples, one per row.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : MaskedRegression
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X has NaN or infinite entries or fewer than two rows, if a parameter is out of
+            range, or if the problem is singular.
+        """
+        ridge = non_negative(self.ridge, "ridge")
+        keep = 1.0 if self.mask_rate is None else 1.0 - _open_unit(self.mask_rate, "mask_rate")
+        X = self._validate(X, reset=True)
+        if self.mask_rate is None:
+            _check_ridge(ridge, X.shape)
+        self._solution = _solve(X, ridge, keep)
+        return self
+
+
+def _open_unit(value, name):
+    """Return `value` as a float strictly between 0 and 1, or raise ValueError."""
+    number = non_negative(value, name)
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"{name} must lie strictly between 0 and 1, or be None; got {value!r}.")
+    return number
+
+
+class MaskedRegressionCV(_MaskedBase):
+    r"""Masked regression whose ridge has the smallest leave-one-out error.
+
+    .. math::
+
+       \hat\lambda = \arg\min_{\lambda} \frac{1}{nd} \sum_{i,k}
+       \Big( \frac{P_{ik}/Q_{kk}}{1 - h_{ik}} \Big)^2
+
+    Parameters
+    ----------
+    ridges : sequence of float, default=(0.001, 0.01, 0.1, 1.0, 10.0)
+        Penalties :math:`\lambda` to try, in the sense of :class:`MaskedRegression`.
+
+    Attributes
+    ----------
+    ridge_ : float
+        The chosen penalty, the first of equals.
+    loo_errors_, train_errors_, gcv_errors_ : ndarray of shape (n_ridges,)
+        Errors at each of `ridges`, in their order.
+    loo_errors_by_feature_ : ndarray of shape (n_ridges, n_features)
+        Leave-one-out errors of each feature.
+    coef_, D_, train_error_, loo_error_, gcv_error_ :
+        As in :class:`MaskedRegression`, at `ridge_`; so are the errors by feature.
+
+    See Also
+    --------
+    MaskedRegression : The same at one ridge.
+
+    Notes
+    -----
+    One eigendecomposition, of :math:`S` (n >= d) or of :math:`XX^\top/n` (n < d), serves all
+    ridges: :math:`Q = V (s + \lambda)^{-1} V^\top`, after which a ridge costs one matrix product.
+    The chosen ridge is then fitted by Cholesky, so that `coef_` is that of
+    :class:`MaskedRegression` to the last bit. Leave-one-out keeps the penalty :math:`n\lambda`
+    of the sum of squares, as in :meth:`MaskedRegression.loo_residuals`. A ``UserWarning`` says
+    when the best ridge is an end of the grid, because a better one may lie beyond.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssl.regression import MaskedRegressionCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((40, 1)) + rng.standard_normal((40, 20))
+    >>> model = MaskedRegressionCV(ridges=(0.01, 0.1, 1.0, 10.0, 100.0)).fit(X)
+    >>> model.ridge_
+    1.0
+    >>> model.loo_errors_.shape
+    (5,)
+    """
+
+    def __init__(self, ridges=(0.001, 0.01, 0.1, 1.0, 10.0)):
+        self.ridges = ridges
+
+    def fit(self, X, y=None):
+        r"""Compute the leave-one-out error at each ridge and :math:`\hat A` at the best.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            At least two samples, one per row.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : MaskedRegressionCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or `ridges` are out of range, or if the problem is singular at one of them.
+        """
+        ridges = _ridge_grid(self.ridges)
+        X = self._validate(X, reset=True)
+        for ridge in ridges:
+            _check_ridge(ridge, X.shape)
+        _check_energies(_energies(X), min(ridges))
+        path = _ridge_path(X, ridges)
+        self.loo_errors_by_feature_ = np.array([_require_defined(each.loo) for each in path])
+        self.loo_errors_ = self.loo_errors_by_feature_.mean(axis=1)
+        self.train_errors_ = np.array([each.train.mean() for each in path])
+        self.gcv_errors_ = np.array([each.gcv.mean() for each in path])
+        self.ridge_ = ridges[int(np.argmin(self.loo_errors_))]
+        _warn_at_end(self.ridge_, ridges)
+        self._solution = _solve(X, self.ridge_)
+        return self
+
+
+def _ridge_grid(ridges):
+    """Return the grid as a list of floats, or raise ValueError."""
+    if np.ndim(ridges) != 1 or len(ridges) == 0:
+        raise ValueError(f"ridges must be a non-empty sequence of numbers, got {ridges!r}.")
+    return [non_negative(ridge, f"ridges[{j}]") for j, ridge in enumerate(ridges)]
+
+
+def _warn_at_end(best, ridges):
+    """Say so when a better ridge may lie outside the grid; below 0 there is nothing."""
+    low, high = min(ridges), max(ridges)
+    if low < high and best in (low, high) and best > 0.0:
+        side = "smaller" if best == low else "larger"
+        warnings.warn(
+            f"the best ridge, {best:g}, is an end of the grid; add {side} ones to `ridges`.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _ridge_path(X, ridges):
+    """:class:`_Errors` at each ridge, from one eigendecomposition."""
+    n, d = X.shape
+    floor = 0.0 if n < d else max(X.shape) * np.finfo(float).eps
+    factors = (_dual_factors if n < d else _primal_factors)(X, min(ridges))
+    path = []
+    for ridge in ridges:
+        D, slack, residuals = factors(ridge)
+        blocks = (
+            (block, _room(block, D, slack[rows], n, floor))
+            for rows in _row_blocks(X)
+            for block in [residuals(rows)]
+        )
+        path.append(_sum_errors(blocks, n))
+    return path
+
+
+def _eigh(matrix):
+    """Eigenvalues, clipped at 0 as those of a Gram matrix, and vectors of a lower triangle."""
+    values, vectors = eigh(matrix, lower=True, overwrite_a=True, check_finite=False)
+    return np.maximum(values, 0.0), vectors
+
+
+def _primal_factors(X, smallest):
+    """Map a ridge to (D, 1 - g/n, residuals of rows) by S = V s V'."""
+    n = len(X)
+    s, V = _eigh(_half_product(X.T, 1.0 / n))
+    if s[0] + smallest <= len(s) * np.finfo(float).eps * (s[-1] + smallest):
+        raise ValueError(
+            "X'X/n plus the smallest of ridges is singular to working precision: some features "
+            "are linear combinations of others; use larger ridges or drop the redundant ones."
+        )
+    scores, V2 = _product(X, V), V * V
+    scores2 = scores * scores
+
+    def factors(ridge):
+        shrink = 1.0 / (s + ridge)
+        D = np.einsum("kj,j->k", V2, shrink)
+        to_residuals = (shrink[:, None] * V.T) / D
+        slack = 1.0 - np.einsum("ij,j->i", scores2, shrink) / n
+        return D, slack, lambda rows: _product(scores[rows], to_residuals)
+
+    return factors
+
+
+def _dual_factors(X, smallest):
+    """Map a ridge to (D, 1 - g/n, residuals of rows) by XX'/n = U s U'."""
+    n = len(X)
+    s, U = _eigh(_half_product(X, 1.0 / n))
+    B = _product(U.T, X)
+    B2, U2 = B * B, U * U
+
+    def factors(ridge):
+        shrink = 1.0 / (s + ridge)
+        scaled = 1.0 - np.einsum("j,jk->k", shrink, B2) / n  # ridge * D
+        slack = ridge * np.einsum("ij,j->i", U2, shrink)
+        right = B / scaled
+        left = U * (ridge * shrink)
+        return scaled / ridge, slack, lambda rows: _product(left[rows], right)
+
+    return factors
