@@ -1,0 +1,44 @@
+"""The one kind of result that theory and simulation both return."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Risk"]
+
+
+@dataclass(frozen=True, eq=False)
+class Risk:
+    r"""Errors of a masked regression, predicted or measured.
+
+    .. math:: \mathcal E = \frac1d \sum_{k=1}^d \mathcal E_k
+
+    Every error is a mean square, in the units of the data squared.
+
+    Attributes
+    ----------
+    train_error, test_error, loo_error, gcv_error, bayes_error : float
+        Mean over the coordinates: on the training rows, on fresh rows, by leave-one-out, by
+        generalised cross-validation, and of the best linear predictor with Sigma known.
+    coef_norm : float
+        :math:`\frac1d\|\hat A\|_F^2`.
+    train_error_by_coordinate, test_error_by_coordinate : ndarray of shape (n_features,)
+        The same, coordinate by coordinate.
+    bayes_error_by_coordinate : ndarray of shape (n_features,)
+        :math:`1/(\Sigma^{-1})_{kk}`.
+    standard_error : Risk or None
+        For a measurement, the standard errors of all the above over its trials; None for theory.
+    """
+
+    train_error: float
+    test_error: float
+    loo_error: float
+    gcv_error: float
+    bayes_error: float
+    coef_norm: float
+    train_error_by_coordinate: np.ndarray
+    test_error_by_coordinate: np.ndarray
+    bayes_error_by_coordinate: np.ndarray
+    standard_error: Risk | None = None

@@ -1,0 +1,159 @@
+"""What a computer experiment sees: the quantities of the theory, measured over seeded trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from .covariance import Covariance
+from .regression import MaskedRegression
+from .results import Risk
+from .validation import as_generator, non_negative, positive_integer
+
+__all__ = ["run_trials", "simulate_risk"]
+
+
+def run_trials(
+    trial: Callable[[np.random.Generator], object],
+    trials: int,
+    rng,
+    *,
+    n_jobs: int = -1,
+    progress: bool = False,
+    label: str = "trials",
+) -> list:
+    """Run a seeded experiment several times, in parallel.
+
+    Parameters
+    ----------
+    trial : callable
+        Takes a numpy.random.Generator and returns the outcome of one experiment.
+    trials : int
+        Number of experiments.
+    rng : numpy.random.Generator or int
+        Parent of one independent generator for each experiment.
+    n_jobs : int, default=-1
+        Experiments at the same time; -1 means one for each core.
+    progress : bool, default=False
+        Show a progress bar on standard error.
+    label : str, default="trials"
+        Its text.
+
+    Returns
+    -------
+    list
+        Outcomes in the order of the experiments.
+
+    Notes
+    -----
+    Each experiment has a generator of its own and one thread of linear algebra, so that outcomes
+    do not depend on `n_jobs`. Threads, not processes, run side by side: the linear algebra
+    releases the interpreter, and nothing has to be copied.
+    """
+    trials = positive_integer(trials, "trials")
+    generators = as_generator(rng).spawn(trials)
+    with threadpool_limits(limits=1):
+        outcomes = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+            delayed(trial)(generator) for generator in generators
+        )
+        bar = tqdm(outcomes, total=trials, desc=label, disable=not progress, leave=False)
+        return list(bar)
+
+
+def simulate_risk(
+    covariance: Covariance,
+    n_samples: int,
+    ridges: float | Iterable[float],
+    *,
+    trials: int,
+    rng,
+    n_jobs: int = -1,
+    progress: bool = False,
+) -> Risk | list[Risk]:
+    r"""Measure the errors of a masked regression.
+
+    Each trial draws n rows, fits :class:`mssl.regression.MaskedRegression` at every ridge and
+    records
+
+    .. math::
+
+        \mathcal E_k^{\rm train} = \frac1n\|(X - X\hat A)_{\cdot k}\|^2, \qquad
+        \mathcal E_k^{\rm test} = \big[(I-\hat A)^\top \Sigma\,(I-\hat A)\big]_{kk} .
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model, or any object with its `sample`, `apply`, `resolvent` and `d`.
+    n_samples : int
+        Number of training rows n of a trial.
+    ridges : float or iterable of float
+        One ridge or several; all ridges of a trial see the same rows.
+    trials : int
+        Number of trials, at least 2, as one gives no standard error.
+    rng : numpy.random.Generator or int
+        Source of randomness, or its seed.
+    n_jobs : int, default=-1
+        Trials at the same time; the result does not depend on it.
+    progress : bool, default=False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Risk or list of Risk
+        Means over the trials, with `standard_error`; a list when `ridges` is one.
+
+    Notes
+    -----
+    The test error given the fitted matrix is exact, not an average over test rows, so that the
+    scatter between trials is that of the training rows alone.
+    """
+    n = positive_integer(n_samples, "n_samples", minimum=2)
+    trials = positive_integer(trials, "trials", minimum=2)
+    scalar = np.ndim(ridges) == 0
+    ridges = [non_negative(r, "ridge") for r in ([ridges] if scalar else ridges)]
+    if not ridges:
+        raise ValueError("ridges must hold at least one ridge.")
+    bayes = 1.0 / covariance.resolvent(0.0).diagonal
+
+    def trial(generator):
+        X = covariance.sample(n, generator)
+        return [_measure(covariance, X, ridge, bayes) for ridge in ridges]
+
+    outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
+    risks = [_average(measured) for measured in zip(*outcomes, strict=True)]
+    return risks[0] if scalar else risks
+
+
+def _measure(covariance, X, ridge, bayes) -> Risk:
+    """All errors of one fit."""
+    model = MaskedRegression(ridge=ridge).fit(X)
+    residual_map = np.eye(covariance.d) - model.coef_
+    test = np.einsum("ij,ij->j", residual_map, covariance.apply(residual_map))
+    return Risk(
+        train_error=model.train_error_,
+        test_error=float(np.mean(test)),
+        loo_error=model.loo_error_,
+        gcv_error=model.gcv_error_,
+        bayes_error=float(np.mean(bayes)),
+        coef_norm=float(np.sum(model.coef_**2) / covariance.d),
+        train_error_by_coordinate=model.train_error_by_feature_,
+        test_error_by_coordinate=test,
+        bayes_error_by_coordinate=bayes,
+    )
+
+
+def _average(measured: tuple[Risk, ...]) -> Risk:
+    """Mean over trials, with its standard error."""
+    names = [f.name for f in fields(Risk) if f.name != "standard_error"]
+    stacked = {name: np.array([getattr(m, name) for m in measured]) for name in names}
+    means = {name: values.mean(axis=0) for name, values in stacked.items()}
+    errors = {
+        name: values.std(axis=0, ddof=1) / np.sqrt(len(measured))
+        for name, values in stacked.items()
+    }
+    return Risk(**means, standard_error=Risk(**errors))

@@ -1,0 +1,133 @@
+"""The scalar equation behind the deterministic equivalent of the resolvent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..covariance import Covariance, Resolvent
+from ..exceptions import ConvergenceError
+from ..validation import non_negative, positive_integer
+
+__all__ = ["Equivalent", "solve_kappa"]
+
+
+@dataclass(frozen=True)
+class Equivalent:
+    r"""The deterministic equivalent of :math:`Q = (X^\top X/n + \lambda I)^{-1}`.
+
+    .. math:: Q \simeq \frac{\kappa}{\lambda} R, \qquad R = (\Sigma + \kappa I)^{-1}, \qquad
+              \kappa = \lambda + \frac{\kappa}{n} \mathrm{Tr}\,\Sigma R
+
+    Attributes
+    ----------
+    n_samples : int
+        n.
+    ridge : float
+        :math:`\lambda`.
+    kappa : float
+        :math:`\kappa`, the ridge that the population feels.
+    resolvent : Resolvent
+        R.
+    df1, df2 : float
+        :math:`\mathrm{Tr}\,\Sigma R` and :math:`\mathrm{Tr}\,(\Sigma R)^2`, the degrees of freedom.
+    iterations : int
+        Newton steps that were taken.
+    """
+
+    n_samples: int
+    ridge: float
+    kappa: float
+    resolvent: Resolvent
+    df1: float
+    df2: float
+    iterations: int
+
+    @property
+    def shrinkage(self) -> float:
+        r""":math:`\lambda/\kappa = 1 - \mathrm{df}_1/n`, also where both vanish."""
+        if self.ridge > 0:
+            return self.ridge / self.kappa
+        return 1.0 - self.df1 / self.n_samples if self.kappa == 0 else 0.0
+
+    @property
+    def dkappa_dridge(self) -> float:
+        r""":math:`\mathrm d\kappa/\mathrm d\lambda = 1/(1 - \mathrm{df}_2/n)`."""
+        return 1.0 / (1.0 - self.df2 / self.n_samples)
+
+
+def solve_kappa(
+    covariance: Covariance,
+    n_samples: int,
+    ridge: float,
+    *,
+    rtol: float = 1e-12,
+    max_iterations: int = 200,
+) -> Equivalent:
+    r"""Solve the fixed-point equation for kappa.
+
+    .. math:: F(\kappa) = \kappa - \frac{\kappa}{n}\,\mathrm{Tr}\,\Sigma(\Sigma + \kappa)^{-1}
+              - \lambda = 0
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model with d coordinates.
+    n_samples : int
+        Number of samples n.
+    ridge : float
+        :math:`\lambda \ge 0`. Zero asks for the ridgeless limit: :math:`\kappa = 0` for n > d, and
+        for n < d the positive root of :math:`\mathrm{df}_1(\kappa) = n`.
+    rtol : float, default=1e-12
+        Newton stops when its step is below rtol times kappa; as convergence is quadratic, the
+        error is then far smaller.
+    max_iterations : int, default=200
+        Bound on the Newton steps.
+
+    Returns
+    -------
+    Equivalent
+
+    Raises
+    ------
+    ValueError
+        For a negative ridge, or ridge = 0 with n = d, where the test error is infinite.
+    ConvergenceError
+        When max_iterations steps were not enough.
+
+    Notes
+    -----
+    F is convex, and :math:`F \ge 0` at the starting point
+    :math:`\lambda + \mathrm{Tr}\,\Sigma/n`, which is therefore to the right of the root. Newton's
+    method started there descends to the root without ever passing it. A Sigma of rank below d
+    counts with its rank in place of d at ridge 0.
+    """
+    n = positive_integer(n_samples, "n_samples")
+    lam = non_negative(ridge, "ridge")
+    if lam == 0 and n == covariance.d:
+        raise ValueError(
+            f"ridge must be positive when n_samples equals the number of coordinates ({n}): the "
+            "ridgeless test error is infinite there."
+        )
+    kappa = lam + covariance.trace() / n
+    if kappa == 0:
+        raise ValueError("covariance must not be zero when ridge is zero.")
+    if lam == 0 and n > covariance.d:
+        # The root sits at 0 exactly; every degree of freedom is used.
+        d = float(covariance.d)
+        return Equivalent(n, lam, 0.0, covariance.resolvent(0.0), d, d, 0)
+    for iteration in range(1, max_iterations + 1):
+        resolvent = covariance.resolvent(kappa)
+        df1, df2 = float(resolvent.sigma_trace), float(resolvent.sigma_sigma_trace)
+        excess = kappa - kappa * df1 / n - lam
+        step = excess / (1.0 - df2 / n)
+        # Rounding, not the iteration, is the only way past the root: a step back must be tiny.
+        if np.isfinite(step) and -1e-6 * kappa < step <= rtol * kappa:
+            return Equivalent(n, lam, kappa, resolvent, df1, df2, iteration)
+        kappa -= step
+    raise ConvergenceError(
+        f"kappa did not converge in {max_iterations} Newton steps for n_samples = {n}, "
+        f"ridge = {lam:g} (last kappa {kappa:.6g}, last step {step:.3g}): n_samples is close to "
+        "the number of coordinates and the ridge is tiny; raise the ridge or max_iterations."
+    )

@@ -1,0 +1,101 @@
+"""Measurements: seeded, independent of the number of jobs, and in agreement with the theory."""
+
+import numpy as np
+import pytest
+
+from mssl.covariance import AR1, Isotropic
+from mssl.simulation import run_trials, simulate_risk
+from mssl.theory import SSRTheory
+
+SCALARS = ("train_error", "test_error", "loo_error", "gcv_error", "coef_norm")
+
+
+def test_outcomes_do_not_depend_on_the_number_of_jobs():
+    model = AR1(30, 0.5)
+    one = simulate_risk(model, 40, [0.1, 1.0], trials=4, rng=3, n_jobs=1)
+    two = simulate_risk(model, 40, [0.1, 1.0], trials=4, rng=3, n_jobs=2)
+    for a, b in zip(one, two, strict=True):
+        for name in SCALARS:
+            assert getattr(a, name) == getattr(b, name)
+            assert getattr(a.standard_error, name) == getattr(b.standard_error, name)
+        np.testing.assert_array_equal(a.test_error_by_coordinate, b.test_error_by_coordinate)
+
+
+def test_a_scalar_ridge_returns_one_result():
+    model = AR1(20, 0.5)
+    alone = simulate_risk(model, 30, 0.5, trials=3, rng=0)
+    listed = simulate_risk(model, 30, [0.5], trials=3, rng=0)
+    assert alone.test_error == listed[0].test_error
+
+
+def test_test_error_is_that_of_fresh_rows():
+    model, rng = AR1(25, 0.6), np.random.default_rng(5)
+    from mssl import MaskedRegression
+
+    measured = simulate_risk(model, 60, 0.3, trials=2, rng=7)
+    fits = [
+        MaskedRegression(ridge=0.3).fit(model.sample(60, g))
+        for g in np.random.default_rng(7).spawn(2)
+    ]
+    fresh = model.sample(200_000, rng)
+    errors = [np.mean((fresh - m.transform(fresh)) ** 2) for m in fits]
+    assert measured.test_error == pytest.approx(np.mean(errors), rel=0.01)
+
+
+def test_standard_error_is_that_of_the_mean():
+    values = run_trials(lambda g: g.normal(), 50, 1)
+    assert values == run_trials(lambda g: g.normal(), 50, 1, n_jobs=1)
+    model = Isotropic(10)
+    few = simulate_risk(model, 20, 0.5, trials=10, rng=1)
+    singles = [
+        simulate_risk(model, 20, 0.5, trials=2, rng=g).test_error
+        for g in np.random.default_rng(2).spawn(60)
+    ]
+    # The spread of means of 2 trials foretells the standard error of a mean of 10.
+    assert few.standard_error.test_error == pytest.approx(np.std(singles) / np.sqrt(5), rel=0.6)
+
+
+def test_theory_is_within_one_percent_of_five_trials(reference_model):
+    n, ridges = 900, [0.01, 0.1, 1.0]
+    measured = simulate_risk(reference_model, n, ridges, trials=5, rng=1)
+    for ridge, m in zip(ridges, measured, strict=True):
+        theory = SSRTheory(reference_model, n, ridge).risk
+        for name in ("test_error", "train_error", "loo_error", "gcv_error", "coef_norm"):
+            assert getattr(m, name) == pytest.approx(getattr(theory, name), rel=0.01), (ridge, name)
+        ratio = m.test_error_by_coordinate / theory.test_error_by_coordinate
+        # One coordinate fluctuates by a few percent, as its error depends on n rows alone.
+        assert np.abs(ratio - 1.0).max() < 0.2
+        assert np.abs(np.mean(ratio) - 1.0) < 0.01
+
+
+@pytest.mark.parametrize("gamma", [0.5, 2.0])
+def test_what_is_left_at_finite_size_falls_as_one_over_d(gamma):
+    # ratio(d) = 1 + c/d + ..., so that (3 ratio(3d) - ratio(d)) / 2 is 1 up to noise and 1/d^2.
+    names = ("test_error", "train_error", "coef_norm")
+    ratios, errors = [], []
+    for d, trials in ((50, 240), (150, 80)):
+        model, n = AR1(d, 0.7), int(d / gamma)
+        measured = simulate_risk(model, n, 0.2, trials=trials, rng=4)
+        theory = SSRTheory(model, n, 0.2).risk
+        ratios.append([getattr(measured, k) / getattr(theory, k) for k in names])
+        errors.append([getattr(measured.standard_error, k) / getattr(theory, k) for k in names])
+    extrapolated = (3 * np.array(ratios[1]) - ratios[0]) / 2
+    noise = np.hypot(3 * np.array(errors[1]), errors[0]) / 2
+    np.testing.assert_array_less(np.abs(extrapolated - 1), 4 * noise)
+    assert noise.max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"trials": 1}, "trials must be an integer of at least 2"),
+        ({"ridges": []}, "ridges must hold at least one"),
+        ({"ridges": -1.0}, "ridge must be finite and not negative"),
+        ({"n_samples": 1}, "n_samples must be an integer of at least 2"),
+        ({"rng": None}, "rng must be a numpy.random.Generator or an integer seed"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(arguments, message):
+    settings = {"n_samples": 20, "ridges": 0.1, "trials": 2, "rng": 0} | arguments
+    with pytest.raises(ValueError, match=message):
+        simulate_risk(AR1(10, 0.5), **settings)

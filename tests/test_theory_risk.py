@@ -1,0 +1,175 @@
+"""The deterministic equivalent and the errors that follow from it, against dense linear algebra,
+against limits that are known in closed form, and at the boundaries of their domain."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from mssl.covariance import AR1, Circulant, Covariance, Dense, Diagonal, Isotropic, Spiked
+from mssl.exceptions import ConvergenceError
+from mssl.theory import SSRTheory, bayes_error_by_coordinate, optimal_ridge, solve_kappa
+
+CASES = [model for cls in Covariance.registry() for model in cls.examples()]
+IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
+every_model = pytest.mark.parametrize("model", CASES, ids=IDS)
+
+
+def dense_errors(model, n, lam):
+    """The formulas of the text, with nothing but a root finder and matrix inverses."""
+    sigma, eye = model.dense(), np.eye(model.d)
+
+    def excess(log_kappa):
+        kappa = np.exp(log_kappa)
+        return kappa - kappa / n * np.trace(sigma @ np.linalg.inv(sigma + kappa * eye)) - lam
+
+    kappa = np.exp(brentq(excess, np.log(lam), np.log(lam + np.trace(sigma) / n), xtol=1e-15))
+    r = np.linalg.inv(sigma + kappa * eye)
+    df2 = np.trace(sigma @ r @ sigma @ r)
+    test = np.diag(r @ sigma @ r) / np.diag(r) ** 2 / (1 - df2 / n)
+    return kappa, test, (lam / kappa) ** 2 * test
+
+
+@every_model
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("lam", [1e-2, 1.0, 50.0])
+def test_every_model_against_dense_formulas(model, ratio, lam):
+    n = max(2, int(ratio * model.d))
+    kappa, test, train = dense_errors(model, n, lam)
+    theory = SSRTheory(model, n, lam)
+    assert theory.kappa == pytest.approx(kappa, rel=1e-9)
+    np.testing.assert_allclose(theory.test_error_by_coordinate, test, rtol=1e-7)
+    np.testing.assert_allclose(theory.train_error_by_coordinate, train, rtol=1e-7)
+    assert theory.risk.test_error == theory.loo_error == theory.gcv_error
+    assert theory.train_error == pytest.approx(train.mean(), rel=1e-7)
+
+
+@every_model
+def test_bayes_error(model):
+    if np.linalg.eigvalsh(model.dense()).min() < 1e-8:
+        pytest.skip("the example is singular, so it has no precision matrix")
+    expected = 1 / np.diag(np.linalg.inv(model.dense()))
+    np.testing.assert_allclose(bayes_error_by_coordinate(model), expected, rtol=1e-9)
+    assert SSRTheory(model, 10 * model.d, 0.0).bayes_error == pytest.approx(expected.mean())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    log_lam=st.floats(-12, 6),
+    log_gamma=st.floats(-2.5, 2.5),
+    rho=st.floats(-0.95, 0.95),
+)
+def test_kappa_solves_its_equation_and_is_never_below_the_ridge(log_lam, log_gamma, rho):
+    d, lam = 60, 10.0**log_lam
+    n = max(2, int(d / 10.0**log_gamma))
+    solution = solve_kappa(AR1(d, rho), n, lam)
+    assert solution.kappa >= lam
+    scale = max(solution.kappa, lam)
+    assert abs(solution.kappa * (1 - solution.df1 / n) - lam) <= 1e-11 * scale
+    assert solution.df2 < solution.df1 < n
+    assert solution.dkappa_dridge >= 1.0
+
+
+@pytest.mark.parametrize("model", [AR1(80, 0.7), Diagonal(np.linspace(0.2, 3.0, 80))])
+@pytest.mark.parametrize("n", [30, 200])
+def test_derivative_of_kappa(model, n):
+    lam, h = 0.3, 1e-5
+    slope = (solve_kappa(model, n, lam + h).kappa - solve_kappa(model, n, lam - h).kappa) / (2 * h)
+    assert solve_kappa(model, n, lam).dkappa_dridge == pytest.approx(slope, rel=1e-8)
+
+
+@pytest.mark.parametrize("n", [40, 200])
+@pytest.mark.parametrize("model", [AR1(80, 0.7), Spiked.examples()[1], Dense.examples()[0]])
+def test_ridgeless_limits_continue_small_ridges(model, n):
+    n = n * model.d // 80
+    limit, near = SSRTheory(model, n, 0.0), SSRTheory(model, n, 1e-9)
+    assert limit.kappa == pytest.approx(near.kappa, rel=1e-6, abs=1e-8)
+    assert limit.test_error == pytest.approx(near.test_error, rel=1e-6)
+    assert limit.train_error == pytest.approx(near.train_error, rel=1e-6, abs=1e-12)
+    assert limit.coef_norm == pytest.approx(near.coef_norm, rel=1e-6)
+    if n > model.d:
+        expected = limit.bayes_error_by_coordinate / (1 - model.d / n)
+        np.testing.assert_allclose(limit.test_error_by_coordinate, expected, rtol=1e-9)
+    else:
+        assert limit.df1 == pytest.approx(n, rel=1e-9)
+
+
+def test_isotropic_closed_forms():
+    # kappa is the positive root of kappa^2 + kappa (s (1 - gamma) - lam) - lam s = 0.
+    for gamma, lam, s in [(0.4, 0.3, 1.0), (2.5, 0.3, 2.0), (1.0, 1e-3, 0.7)]:
+        d = 1000
+        theory = SSRTheory(Isotropic(d, s), round(d / gamma), lam)
+        b = s * (1 - gamma) - lam
+        kappa = (-b + np.sqrt(b * b + 4 * lam * s)) / 2
+        assert theory.kappa == pytest.approx(kappa, rel=1e-11)
+        expected = s / (1 - gamma * (s / (s + kappa)) ** 2)
+        assert theory.test_error == pytest.approx(expected, rel=1e-10)
+    assert SSRTheory(Isotropic(100), 50, 0.0).kappa == pytest.approx(1.0)
+
+
+def test_coef_norm_is_the_derivative_of_the_resolvent():
+    # (1/d) sum (Q^2)_kk / Q_kk^2 - 1 with Q ~ (kappa/lam) R and Q^2 = -dQ/dlam, by differences.
+    model, n, lam, h = Spiked.examples()[1], 15, 0.2, 1e-5
+
+    def q(ridge):
+        e = solve_kappa(model, n, ridge)
+        return e.kappa / ridge * e.resolvent.diagonal
+
+    squares = -(q(lam + h) - q(lam - h)) / (2 * h)
+    assert SSRTheory(model, n, lam).coef_norm == pytest.approx(
+        np.mean(squares / q(lam) ** 2) - 1, rel=1e-7
+    )
+
+
+@pytest.mark.parametrize("n", [60, 100, 250])
+def test_best_ridge_is_a_minimum(n):
+    model = Spiked(AR1(100, 0.5), 4.0, np.full((100, 1), 0.1))
+    best = optimal_ridge(model, n)
+    assert SSRTheory(model, n, best.ridge).test_error == pytest.approx(best.test_error, rel=1e-9)
+    assert SSRTheory(model, n, best.ridge).kappa == pytest.approx(best.kappa, rel=1e-6)
+    for factor in (0.3, 0.9, 1.1, 3.0):
+        assert SSRTheory(model, n, factor * best.ridge).test_error > best.test_error
+
+
+def test_best_ridge_of_independent_coordinates_is_infinite():
+    model = Diagonal([0.5, 1.0, 2.0])
+    best = optimal_ridge(model, 30)
+    assert best.ridge == np.inf
+    assert best.test_error == pytest.approx(3.5 / 3)
+
+
+def test_best_ridge_can_be_zero():
+    # One factor and no noise to speak of: any shrinkage only hurts.
+    row = np.ones(8)
+    row[0] += 1e-9
+    assert optimal_ridge(Circulant(row), 4000).ridge < 1e-8
+
+
+def test_a_million_coordinates(reference_model):
+    d = 10**6
+    model = Diagonal(np.random.default_rng(0).uniform(0.5, 2.0, size=d))
+    risk = SSRTheory(model, d // 2, 0.1).risk
+    small = SSRTheory(Diagonal(model.variances[:2000]), 1000, 0.1).risk
+    assert risk.test_error == pytest.approx(small.test_error, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: SSRTheory(Isotropic(5), 5, 0.0), "ridge must be positive when n_samples equals"),
+        (lambda: SSRTheory(Isotropic(5), 5, -1.0), "ridge must be finite and not negative"),
+        (lambda: SSRTheory(Isotropic(5), 5, np.nan), "ridge must be finite and not negative"),
+        (lambda: SSRTheory(Isotropic(5), 0, 1.0), "n_samples must be an integer of at least 1"),
+        (lambda: SSRTheory(Isotropic(5), 2.5, 1.0), "n_samples must be an integer"),
+        (lambda: SSRTheory(np.eye(3), 5, 1.0), "wrap a matrix in Dense"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def test_a_solver_that_stops_early_raises_with_advice():
+    with pytest.raises(ConvergenceError, match="raise the ridge or max_iterations"):
+        solve_kappa(AR1(50, 0.9), 50, 1e-8, max_iterations=3)
