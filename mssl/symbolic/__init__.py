@@ -1,0 +1,87 @@
+r"""What can be written down: SymPy forms of the theory of masked regression.
+
+Each function here carries one derivation out with symbols and returns a small frozen object. Its
+fields are the expressions that a chapter prints; its ``claims`` are the statements that were
+derived, each with both sides kept apart, so that a reader can have the machine subtract them:
+
+>>> result = isotropic_kappa()
+>>> result.kappa
+gamma*s/2 + lambda/2 - s/2 + sqrt(4*lambda*s + (gamma*s + lambda - s)**2)/2
+>>> [claim.name for claim in result.claims if not claim.holds()]
+[]
+
+One of them is picked by its name:
+
+>>> result.claim("the roots have opposite signs").right
+-lambda*s
+
+Two kinds of claim exist: :class:`Identity` (two expressions are equal) and :class:`Positivity`
+(an expression is positive wherever its symbols are). Both are decided exactly, without numbers.
+
+Deterministic equivalents are limits; what is proved here is the algebra that leads from
+:math:`(S + \lambda I)^{-1} \sim (\kappa/\lambda)\,(\Sigma + \kappa I)^{-1}` to errors, norms and
+limits, not that equivalence itself. The symbols are those of the text: ``lam`` is the ridge of
+:math:`\frac1n\|X - XA\|_F^2 + \lambda\|A\|_F^2`, ``gamma`` is :math:`d/n`.
+"""
+
+from .autoregression import AR1Equivalent, ar1
+from .best_ridge_alike import BestRidge, best_ridge
+from .best_ridge_atoms import TwoAtomBestRidge, best_ridge_two_atoms
+from .best_ridge_series import AR1BestRidge, ar1_best_ridge
+from .best_ridge_strong import FactorBestRidge, best_ridge_factors
+from .best_ridge_uncorrelated import DiagonalBestRidge, best_ridge_diagonal
+from .claims import Derivation, Identity, Positivity
+from .effective_ridge import KappaNewton, RidgeDerivative, kappa_newton, ridge_derivative
+from .errors import RiskEquivalents, risk_equivalents
+from .estimator import ClosedForm, closed_form
+from .isotropic import IsotropicKappa, IsotropicRisk, isotropic_kappa, isotropic_risk
+from .left_out import LeaveOneOut, leave_one_out
+from .populations import SymbolicPopulation, atoms, correlated_pair
+from .register import derivations
+from .ridgeless import (
+    RidgelessFewSamples,
+    RidgelessManySamples,
+    ridgeless_few_samples,
+    ridgeless_many_samples,
+)
+from .symbols import gamma, kappa, lam, n, s  # noqa: F401 (importable, but not in a star import)
+
+__all__ = [
+    "AR1BestRidge",
+    "AR1Equivalent",
+    "BestRidge",
+    "ClosedForm",
+    "Derivation",
+    "DiagonalBestRidge",
+    "FactorBestRidge",
+    "Identity",
+    "IsotropicKappa",
+    "IsotropicRisk",
+    "KappaNewton",
+    "LeaveOneOut",
+    "Positivity",
+    "RidgeDerivative",
+    "RidgelessFewSamples",
+    "RidgelessManySamples",
+    "RiskEquivalents",
+    "SymbolicPopulation",
+    "TwoAtomBestRidge",
+    "ar1",
+    "ar1_best_ridge",
+    "atoms",
+    "best_ridge",
+    "best_ridge_diagonal",
+    "best_ridge_factors",
+    "best_ridge_two_atoms",
+    "closed_form",
+    "correlated_pair",
+    "derivations",
+    "isotropic_kappa",
+    "isotropic_risk",
+    "kappa_newton",
+    "leave_one_out",
+    "ridge_derivative",
+    "ridgeless_few_samples",
+    "ridgeless_many_samples",
+    "risk_equivalents",
+]

@@ -1,0 +1,57 @@
+"""Every derivation of the package by name, so that tests and readers can run them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .autoregression import ar1
+from .best_ridge_alike import best_ridge
+from .best_ridge_atoms import best_ridge_two_atoms
+from .best_ridge_series import ar1_best_ridge
+from .best_ridge_strong import best_ridge_factors
+from .best_ridge_uncorrelated import best_ridge_diagonal
+from .claims import Derivation
+from .effective_ridge import kappa_newton, ridge_derivative
+from .errors import risk_equivalents
+from .estimator import closed_form
+from .isotropic import isotropic_kappa, isotropic_risk
+from .left_out import leave_one_out
+from .populations import correlated_pair
+from .ridgeless import ridgeless_few_samples, ridgeless_many_samples
+
+
+def derivations() -> dict[str, Callable[[], Derivation]]:
+    """Every derivation of this package, by name, each callable without arguments.
+
+    Returns
+    -------
+    dict
+        Functions whose result has ``claims``, a tuple of :class:`Identity` and
+        :class:`Positivity`. Some appear twice, once for a diagonal and once for a correlated
+        population.
+
+    Examples
+    --------
+    >>> sorted(derivations())[:3]
+    ['ar1', 'ar1_best_ridge', 'best_ridge']
+    """
+    return {
+        "closed_form": closed_form,
+        "leave_one_out": leave_one_out,
+        "isotropic_kappa": isotropic_kappa,
+        "ridge_derivative": ridge_derivative,
+        "ridge_derivative_pair": lambda: ridge_derivative(correlated_pair()),
+        "risk_equivalents": risk_equivalents,
+        "risk_equivalents_pair": lambda: risk_equivalents(correlated_pair()),
+        "ridgeless_many_samples": ridgeless_many_samples,
+        "ridgeless_many_samples_pair": lambda: ridgeless_many_samples(correlated_pair()),
+        "ridgeless_few_samples": ridgeless_few_samples,
+        "isotropic_risk": isotropic_risk,
+        "best_ridge_diagonal": best_ridge_diagonal,
+        "best_ridge": best_ridge,
+        "best_ridge_two_atoms": best_ridge_two_atoms,
+        "best_ridge_factors": best_ridge_factors,
+        "kappa_newton": kappa_newton,
+        "ar1": ar1,
+        "ar1_best_ridge": ar1_best_ridge,
+    }
