@@ -1,0 +1,29 @@
+"""Figures: one computation and one drawing each, with data, alternative text and caption.
+
+``python -m mssl figures`` writes them all; in a notebook ``mssl.figures.display(name)`` shows one.
+"""
+
+from mssl.figures import error, one_coordinate, random_matrices
+from mssl.figures.output import FigureDisplay, data, display, render, show, write
+from mssl.figures.registry import FIGURES, FigureRegistry, RegisteredFigure, figure
+from mssl.figures.runs import SCALES, Run
+from mssl.figures.table import Table
+
+__all__ = [
+    "FIGURES",
+    "SCALES",
+    "FigureDisplay",
+    "FigureRegistry",
+    "RegisteredFigure",
+    "Run",
+    "Table",
+    "data",
+    "display",
+    "error",
+    "figure",
+    "one_coordinate",
+    "random_matrices",
+    "render",
+    "show",
+    "write",
+]

@@ -1,0 +1,85 @@
+"""The command ``python -m mssl figures``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from mssl.exceptions import ConvergenceError
+from mssl.figures.output import write
+from mssl.figures.registry import FIGURES, FigureRegistry
+from mssl.figures.runs import SCALES
+
+__all__ = ["add_arguments", "run_figures"]
+
+_INTERRUPTED = 130  # What a shell reports for a program that Ctrl-C ended.
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``figures`` to a parser."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures to make; all by default")
+    parser.add_argument(
+        "--out", default="figures", metavar="DIR", help="folder to write to (default: figures)"
+    )
+    parser.add_argument(
+        "--scale",
+        choices=SCALES,
+        default="quick",
+        help="sizes and numbers of trials (default: quick, as in the book)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the figures and stop")
+    parser.add_argument(
+        "--force", action="store_true", help="compute again what an earlier run has stored"
+    )
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURES) -> int:
+    """Make figures as the arguments say; return the exit code.
+
+    Returns
+    -------
+    int
+        0 when all is written, 1 when a solver did not converge, 2 for a wrong request, 130 after
+        an interruption.
+    """
+    if arguments.list:
+        width = max((len(name) for name in registry.names), default=0)
+        for entry in registry:
+            print(f"{entry.name:<{width}}  {entry.chapter}: {entry.title}")
+        return 0
+    try:
+        entries = [registry.get(name) for name in dict.fromkeys(arguments.names)] or list(registry)
+    except ValueError as error:
+        return _fail(str(error))
+    out = Path(arguments.out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _fail(f"cannot write to {str(out)!r}: {error.strerror}; choose another --out.")
+    current = None
+    try:
+        for current in entries:
+            table = current.data(arguments.scale, out=out, progress=True, force=arguments.force)
+            for path in write(current, table, out):
+                print(path)
+    except KeyboardInterrupt:
+        # Without --force, which would throw away what is to be resumed.
+        words = ["python", "-m", "mssl", "figures", *arguments.names]
+        words += ["--out", str(out), "--scale", arguments.scale]
+        print(
+            f"\nInterrupted at {current.name if current else 'the start'}; finished parts are "
+            f"kept. Resume with: {shlex.join(words)}",
+            file=sys.stderr,
+        )
+        return _INTERRUPTED
+    except ConvergenceError as error:
+        print(f"error: figure {current.name!r}: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,198 @@
+"""From a drawn figure to bytes, to files, and to the page; the same bytes every time."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from mssl.figures.moving import slider
+from mssl.figures.registry import FIGURES, RegisteredFigure
+from mssl.figures.runs import write_atomically
+from mssl.figures.style import STYLE_SHEET
+from mssl.figures.table import Table
+
+__all__ = ["FORMATS", "FigureDisplay", "data", "display", "render", "show", "write"]
+
+#: Formats of one figure on disk, besides its data.
+FORMATS = ("svg", "pdf", "png")
+
+# A date inside a file would make every build differ from the one before.
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+
+def render(drawing: Figure, file_format: str, *, title: str | None = None) -> bytes:
+    """Return a drawing as the bytes of a file that carries no date and no random identifier.
+
+    Parameters
+    ----------
+    drawing : matplotlib.figure.Figure
+    file_format : {"svg", "pdf", "png"}
+    title : str, optional
+        Written into the file's metadata.
+
+    Returns
+    -------
+    bytes
+        Equal for equal drawings.
+    """
+    if file_format not in FORMATS:
+        raise ValueError(f"Format {file_format!r} is unknown; choose one of {', '.join(FORMATS)}.")
+    metadata = dict(_UNDATED[file_format])
+    if title is not None:
+        metadata["Title"] = title
+    buffer = io.BytesIO()
+    with matplotlib.rc_context(fname=STYLE_SHEET):
+        drawing.savefig(buffer, format=file_format, metadata=metadata)
+    return buffer.getvalue()
+
+
+def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
+    """Write ``NAME.svg``, ``NAME.pdf``, ``NAME.png`` and ``NAME.csv`` of one figure.
+
+    Parameters
+    ----------
+    entry : RegisteredFigure
+    table : Table
+        The figure's data.
+    out : path
+        The folder; made when it does not exist.
+
+    Returns
+    -------
+    list of Path
+        The four files.
+    """
+    out = Path(out)
+    contents = {"csv": table.to_csv().encode("utf-8")}
+    for file_format in FORMATS:
+        # A fresh drawing for each format: saving may change the state of the layout.
+        drawing = entry.figure(table)
+        contents[file_format] = render(drawing, file_format, title=entry.title)
+    paths = []
+    for ending in (*FORMATS, "csv"):
+        path = out / f"{entry.name}.{ending}"
+        write_atomically(path, contents[ending])
+        paths.append(path)
+    return paths
+
+
+@cache
+def _cached_data(entry: RegisteredFigure, scale: str) -> Table:
+    return entry.data(scale)
+
+
+def data(name: str, scale: str = "quick") -> Table:
+    """Return the data of a registered figure, computed once a process.
+
+    Parameters
+    ----------
+    name : str
+    scale : {"test", "quick", "paper"}
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        If there is no such figure or scale.
+    """
+    return _cached_data(FIGURES.get(name), scale)
+
+
+def show(name: str, scale: str = "quick") -> Figure:
+    """Return a registered figure as a Matplotlib figure, its data computed once a process."""
+    return FIGURES.get(name).figure(data(name, scale))
+
+
+@dataclass(frozen=True)
+class FigureDisplay:
+    """A figure for a page: picture, alternative text, caption and a link to its data.
+
+    Shown as the value of a notebook cell. A web page gets HTML with the picture inside it, so
+    that no other file is asked for; LaTeX gets a PNG; a terminal gets the words.
+
+    Parameters
+    ----------
+    entry : RegisteredFigure
+    table : Table
+    """
+
+    entry: RegisteredFigure
+    table: Table
+
+    def html(self) -> str:
+        """Return the figure as one self-contained HTML element."""
+        rows = _base64(self.table.to_csv().encode("utf-8"))
+        name = self.entry.name
+        identifier = f"figure-{name.replace('_', '-')}"
+        title, caption = (
+            html.escape(" ".join(text.split())) for text in (self.entry.title, self.entry.caption)
+        )
+        picture = self._picture() if self.entry.frames is None else self._slider(identifier)
+        return (
+            f'<figure class="mssl-figure" id="{identifier}">\n{picture}\n'
+            f"<figcaption><strong>{title}.</strong> {caption} "
+            f'<a download="{name}.csv" href="data:text/csv;base64,{rows}">'
+            f"Data of this figure (CSV)</a></figcaption>\n</figure>"
+        )
+
+    def _picture(self, frame: int | None = None, label: str = "", hidden: bool = False) -> str:
+        """Return the picture, or one frame of it, as an HTML image."""
+        drawing = self.entry.figure(self.table, frame)
+        width, height = (round(96 * inches) for inches in drawing.get_size_inches())
+        content = _base64(render(drawing, "svg", title=self.entry.title))
+        alt = html.escape(" ".join(f"{self.entry.alt} {label}".split()))
+        return (
+            f'<img src="data:image/svg+xml;base64,{content}" alt="{alt}" width="{width}" '
+            f'height="{height}" style="max-width:100%;height:auto;background:#fff"'
+            f"{' hidden' if hidden else ''}>"
+        )
+
+    def _slider(self, identifier: str) -> str:
+        """Return all frames, one of them shown, with a slider that chooses it."""
+        labels = list(self.entry.frames(self.table))
+        first = len(labels) // 2
+        pictures = "\n".join(
+            self._picture(index, f"Frame: {label}.", hidden=index != first)
+            for index, label in enumerate(labels)
+        )
+        return slider(identifier, pictures, labels, first)
+
+    def __repr__(self) -> str:
+        return f"{self.entry.title}. {self.entry.caption} [{self.entry.alt}]"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        drawing = self.entry.figure(self.table)
+        return {
+            "text/html": self.html(),
+            "image/png": _base64(render(drawing, "png")),
+            "text/plain": repr(self),
+        }
+
+
+def display(name: str, scale: str = "quick") -> FigureDisplay:
+    """Return a registered figure with alt text, caption and data, to end a notebook cell with.
+
+    Parameters
+    ----------
+    name : str
+    scale : {"test", "quick", "paper"}
+
+    Returns
+    -------
+    FigureDisplay
+    """
+    return FigureDisplay(FIGURES.get(name), data(name, scale))
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
