@@ -8,7 +8,7 @@ from dataclasses import fields
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from .covariance import Covariance
 from .regression import MaskedRegression
