@@ -16,7 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from mssl.__main__ import main
-from mssl.covariance import AR1, Isotropic
+from mssl.covariance import AR1
 from mssl.exceptions import ConvergenceError
 from mssl.figures import (
     FIGURES,
@@ -31,14 +31,11 @@ from mssl.figures import (
     show,
     write,
 )
-from mssl.figures.elliptical import elliptical_risk
 from mssl.figures.error import patch_scales, power_law, uneven_spiked
 from mssl.figures.one_coordinate import population_coef
 from mssl.figures.random_matrices import fitted_exponent, marchenko_pastur_density
 from mssl.figures.runs import UnitStore
 from mssl.figures.style import KINDS, direct_label, measured, shade, theory_line
-from mssl.regression import MaskedRegression
-from mssl.theory import SSRTheory
 
 ALT = "A line falls from the upper left to the lower right, with points on it."
 CAPTION = "Means of normal numbers against how many there are, with their errors."
@@ -559,48 +556,6 @@ def test_fitted_exponent_covers_the_truth():
         scores.append((exponent - 0.5) / spread)
     assert abs(np.mean(scores)) < 4 / np.sqrt(400)
     assert np.std(scores) == pytest.approx(1.0, abs=4 / np.sqrt(800))
-
-
-@pytest.mark.parametrize("n_samples", [20, 90])
-@pytest.mark.parametrize("ridge", [1e-3, 0.1, 3.0])
-def test_equal_scales_give_the_theory_back(n_samples, ridge):
-    covariance = AR1(40, 0.7)
-    theory = SSRTheory(covariance, n_samples, ridge)
-    found = elliptical_risk(covariance, n_samples, ridge, np.full(3, 2.0))
-    assert found.t == pytest.approx(ridge / theory.kappa, rel=1e-9)
-    for name in ("test_error_by_coordinate", "train_error_by_coordinate"):
-        np.testing.assert_allclose(getattr(found, name), getattr(theory, name), rtol=1e-8)
-
-
-def test_unequal_scales_agree_with_simulation():
-    covariance, n, ridge = AR1(100, 0.8), 200, 0.05
-    tau = np.array([0.05, 0.25, 2.7])
-    rng = np.random.default_rng(11)
-    errors = []
-    for _ in range(12):
-        x = covariance.sample(n, rng) * np.sqrt(rng.choice(tau, n))[:, None]
-        model = MaskedRegression(ridge=ridge).fit(x)
-        left = np.eye(covariance.d) - model.coef_
-        test = np.mean(np.sum(left * covariance.apply(left), axis=0))
-        errors.append([test, model.train_error_])
-    mean = np.mean(errors, axis=0)
-    spread = np.std(errors, axis=0, ddof=1) / np.sqrt(len(errors))
-    found = elliptical_risk(covariance, n, ridge, tau)
-    predicted = np.array([found.test_error, found.train_error])
-    # Three standard errors, and the deterministic equivalent's own error of order 1/n.
-    assert np.all(np.abs(mean - predicted) < 3 * spread + predicted / n)
-    # The theory of equal scales is far off here, so that agreement means something.
-    plain = SSRTheory(covariance, n, ridge).test_error
-    assert abs(plain - mean[0]) > 20 * spread[0]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [((0, 0.1, [1.0]), "n_samples"), ((9, 0.0, [1.0]), "ridge"), ((9, 0.1, [1.0, -1.0]), "scales")],
-)
-def test_bad_unequal_scales(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        elliptical_risk(Isotropic(5), *arguments)
 
 
 def test_patch_scales_have_mean_one():

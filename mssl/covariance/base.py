@@ -20,7 +20,8 @@ Array = np.ndarray
 class Resolvent:
     r"""The shifted inverse of a population covariance.
 
-    .. math:: R = (t\,\Sigma + \Lambda)^{-1}, \qquad \Lambda = \mathrm{diag}(\lambda_1,\dots,\lambda_d)
+    .. math:: R = (t\,\Sigma + \Lambda)^{-1}, \qquad
+              \Lambda = \mathrm{diag}(\lambda_1, \dots, \lambda_d)
 
     A model supplies `diagonal`, `apply` and `sandwich`; the traces that the theory needs follow
     from :math:`t\,\Sigma R = I - \Lambda R`.
