@@ -1,0 +1,135 @@
+"""What this book needs beyond Jupyter Book, each with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from myst_nb.core.read import create_nb_reader
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
+from tests.ledger.book import claims  # noqa: E402 - needs the line above
+
+CACHES = Path("_build", "execute")
+CACHES_KEPT = 3
+
+
+def source_key() -> str:
+    """Return a digest of everything, besides its own code, that a chapter's output depends on."""
+    files = sorted((ROOT / "mssl").rglob("*.py")) + sorted((ROOT / "mssl").rglob("*.mplstyle"))
+    files += sorted((ROOT / "tests" / "ledger").rglob("*.py"))
+    files += [ROOT / "tests" / "claims.py", ROOT / "requirements.txt", HERE / "matplotlibrc"]
+    digest = hashlib.sha256(platform.python_version().encode())
+    for file in filter(Path.is_file, files):
+        digest.update(f"\n{file.relative_to(ROOT).as_posix()}\n".encode())
+        digest.update(file.read_bytes())
+    digest.update(repr(claims()).encode())  # the ledger's page quotes their titles
+    return digest.hexdigest()[:16]
+
+
+def set_execution_cache(app, config) -> None:
+    """Name the folder of executed chapters by the state of the package.
+
+    jupyter-cache compares only a notebook's own code, so a change in the package would leave stale
+    figures. Sphinx reads every chapter anew when this setting changes.
+    """
+    caches = Path(app.srcdir) / CACHES
+    cache = caches / source_key()
+    cache.mkdir(parents=True, exist_ok=True)
+    cache.touch()
+    config.nb_execution_cache_path = str(cache)
+    by_age = sorted(caches.iterdir(), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for old in by_age[CACHES_KEPT:]:
+        shutil.rmtree(old)
+
+
+def isolate_kernels(app, config) -> None:
+    """Keep the reader's own IPython and Matplotlib settings, and the date, out of the figures."""
+    os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
+    os.environ["IPYTHONDIR"] = str(Path(app.srcdir) / "_build" / "ipython")
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
+    os.environ.setdefault("PYTHONHASHSEED", "0")
+
+
+def has_notebook(app, pagename: str) -> bool:
+    """Tell whether a page was made from a chapter with code."""
+    return bool(app.env.metadata.get(pagename, {}).get("kernelspec"))
+
+
+def offer_notebook(app, pagename, templatename, context, doctree) -> None:
+    """Let the theme's download button offer the executed notebook."""
+    if has_notebook(app, pagename):
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Remove the scripts of sphinx-thebe.
+
+    Jupyter Book always loads it; its script is put in twice and then stops with an error, and the
+    one thing that it does is to run code on another host.
+    """
+
+    def is_thebe(script) -> bool:
+        body = getattr(script, "attributes", {}).get("body") or ""
+        return "THEBE_JS_URL" in body or "sphinx-thebe" in str(getattr(script, "filename", script))
+
+    for key in ("script_files", "css_files"):
+        context[key] = [file for file in context.get(key, []) if not is_thebe(file)]
+
+
+def executed_notebook(app, docname: str) -> str:
+    """Return the notebook of a chapter with the outputs of its last run."""
+    source = Path(app.env.doc2path(docname))
+    text = source.read_text("utf-8")
+    reader = create_nb_reader(str(source), app.env.myst_config, app.env.mystnb_config, text)
+    cache = get_cache(app.config.nb_execution_cache_path)
+    _, notebook = cache.merge_match_into_notebook(reader.read(text))
+    for index, cell in enumerate(notebook.cells):
+        # Ids are drawn at random and times differ: the same chapter shall give the same file.
+        cell["id"] = f"cell-{index}"
+        cell.metadata.pop("execution", None)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return nbformat.writes(notebook) + "\n"
+
+
+def write_notebooks(app, exception) -> None:
+    """Put the executed notebooks beside the sources.
+
+    MyST-NB itself writes them without outputs when the outputs come from the cache.
+    """
+    if exception is not None or app.builder.format != "html":
+        return
+    for docname in filter(lambda name: has_notebook(app, name), sorted(app.env.found_docs)):
+        target = Path(app.outdir, "_sources", f"{docname}.ipynb")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(executed_notebook(app, docname), "utf-8")
+
+
+def say_types_in_words(app, what, name, obj, options, lines) -> None:
+    """Keep the type of a property as prose.
+
+    Napoleon makes a reference of each word of "ndarray of shape (n, d): ...", and none of them
+    leads anywhere.
+    """
+    lines[:] = [
+        line.replace(":type: ", ":Value: ", 1) if line.startswith(":type: ") else line
+        for line in lines
+    ]
+
+
+def setup(app):
+    app.connect("config-inited", set_execution_cache, priority=100)
+    app.connect("config-inited", isolate_kernels)
+    app.connect("html-page-context", offer_notebook, priority=100)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("autodoc-process-docstring", say_types_in_words, priority=900)
+    app.connect("build-finished", write_notebooks)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

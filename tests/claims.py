@@ -1,0 +1,11 @@
+"""The claims ledger: every theorem, proposition, lemma and corollary of the book, with its check.
+
+Keys are the labels in the book. Each value is a function without arguments that returns a
+:class:`tests.ledger.core.Check`. A label of the book without an entry here fails the tests.
+"""
+
+from __future__ import annotations
+
+from tests.ledger import error, one_coordinate, random_matrices
+
+CLAIMS = {**one_coordinate.CLAIMS, **random_matrices.CLAIMS, **error.CLAIMS}

@@ -1,0 +1,425 @@
+"""Checks of the claims of the chapter "Random matrices in one chapter"."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from scipy.integrate import quad
+from scipy.optimize import brentq
+
+from mssl import symbolic
+from mssl.covariance import AR1, Blocks, Dense, Spiked
+from mssl.theory import solve_kappa
+from tests.ledger.core import (
+    NUMERICAL,
+    SYMPY,
+    Check,
+    in_standard_errors,
+    numerical,
+    relative,
+)
+
+
+def _population(d, seed=0):
+    """A covariance without structure, its symmetric root, and a shift that is not diagonal."""
+    rng = np.random.default_rng(seed)
+    factor = rng.standard_normal((d, 2 * d))
+    sigma = factor @ factor.T / (2 * d)
+    values, vectors = np.linalg.eigh(sigma)
+    other = rng.standard_normal((d, d))
+    shift = 0.3 * np.eye(d) + other @ other.T / (4 * d)
+    return sigma, (vectors * np.sqrt(values)) @ vectors.T, shift
+
+
+def _equivalent(sigma, shift, n):
+    """t and R_t by bisection, without the solver of the package."""
+
+    def g(t):
+        return t * (1 + np.trace(np.linalg.solve(t * sigma + shift, sigma)) / n) - 1
+
+    t = brentq(g, 0.0, 1.0, xtol=1e-15)
+    return t, np.linalg.inv(t * sigma + shift)
+
+
+def _mean_and_error(values):
+    values = np.asarray(values)
+    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
+
+def _excess(found, bound):
+    """By how much the largest of several values passes its bound, relative to the bound."""
+    return float(np.max(np.asarray(found) / np.asarray(bound)) - 1.0)
+
+
+def quadratic_form():
+    # Gauss-Hermite quadrature with 6 nodes is exact up to degree 11, so these are not estimates.
+    d = 3
+    sigma, root, _ = _population(d, 1)
+    rng = np.random.default_rng(2)
+    M, N = rng.standard_normal((2, d, d))
+    symmetric = M + M.T
+    nodes, weights = np.polynomial.hermite_e.hermegauss(6)
+    z = np.stack(np.meshgrid(*[nodes] * d), axis=-1).reshape(-1, d)
+    w = np.prod(np.stack(np.meshgrid(*[weights] * d), axis=-1), axis=-1).ravel()
+    w /= w.sum()
+    x = z @ root
+
+    def form(matrix):
+        return np.einsum("ni,ij,nj->n", x, matrix, x)
+
+    product = sigma @ symmetric
+    mean, covariance = w @ form(M), w @ (form(M) * form(N)) - (w @ form(M)) * (w @ form(N))
+    fourth = w @ (form(symmetric) - np.trace(product)) ** 4
+    square = product @ product
+    found = [mean, covariance, fourth]
+    expected = [
+        np.trace(sigma @ M),
+        np.trace(sigma @ M @ sigma @ N) + np.trace(sigma @ M @ sigma @ N.T),
+        12 * np.trace(square) ** 2 + 48 * np.trace(square @ square),
+    ]
+    worst = max(abs(f / e - 1) for f, e in zip(found, expected, strict=True))
+    bound = max(0.0, _excess(fourth, 60 * np.trace(square) ** 2))
+    return Check(NUMERICAL, max(worst, bound), "relative", 1e-10, "Gauss-Hermite quadrature, d = 3")
+
+
+def sample_covariance():
+    n, d, trials = 60, 40, 400
+    sigma, root, _ = _population(d, 3)
+    x = np.random.default_rng(4).standard_normal((trials, n, d)) @ root
+    s = x.transpose(0, 2, 1) @ x / n
+    mean, error = _mean_and_error(np.sum((s - sigma) ** 2, axis=(1, 2)))
+    expected = (np.trace(sigma) ** 2 + np.trace(sigma @ sigma)) / n
+    return in_standard_errors(expected, mean, error, "dense, n = 60, d = 40, 400 draws")
+
+
+def resolvent_bounds():
+    # Both bounds are attained: at S = 0, and where S equals the shift.
+    _, _, shift = _population(6, 5)
+    inverse = np.linalg.inv(shift)
+    rng = np.random.default_rng(6)
+    excess = []
+    for scale in (0.0, 0.01, 1.0, 100.0):
+        factor = rng.standard_normal((6, 9))
+        s = scale * factor @ factor.T
+        q = np.linalg.inv(s + shift)
+        excess += [
+            np.linalg.eigvalsh(q - inverse)[-1],
+            np.linalg.eigvalsh(q @ s @ q - inverse / 4)[-1],
+        ]
+    q = np.linalg.inv(2 * shift)
+    excess.append(np.abs(q @ shift @ q - inverse / 4).max())
+    return Check(
+        NUMERICAL, max(0.0, *excess), "absolute", 1e-10, "four random S and S = Lambda, d = 6"
+    )
+
+
+def inversion():
+    # An atom at the left end, one inside, and a uniform part that sticks out at the right.
+    eta = 1e-6
+
+    def im_m(s):
+        z = s + 1j * eta
+        uniform = np.log((2.0 - z) / (1.0 - z))
+        return (0.3 / (0.5 - z) + 0.2 / (0.8 - z) + 0.5 * uniform).imag
+
+    # The integrand has peaks of width eta, so the break points close in on the atoms.
+    steps = np.concatenate([-np.geomspace(0.2, eta / 10, 30), np.geomspace(eta / 10, 0.2, 30)])
+    points = np.unique(np.concatenate([0.5 + steps, 0.8 + steps, 1.0 + steps, [0.5, 1.7]]))
+    points = points[(points >= 0.5) & (points <= 1.7)]
+    total = sum(quad(im_m, *pair)[0] for pair in pairwise(points))
+    expected = 0.3 / 2 + 0.2 + 0.5 * 0.7
+    found = [total / np.pi, eta * im_m(0.5)]
+    return numerical(found, [expected, 0.3], "atoms and a density, eta = 1e-6", tolerance=1e-4)
+
+
+def removed_row():
+    n, d = 12, 8
+    _, root, shift = _population(d, 7)
+    X = np.random.default_rng(8).standard_normal((n, d)) @ root
+    q = np.linalg.inv(X.T @ X / n + shift)
+    q_less = np.linalg.inv(X[1:].T @ X[1:] / n + shift)
+    u = q_less @ X[0]
+    zeta = X[0] @ u / n
+    found = np.column_stack([q, q @ X[0]])
+    expected = np.column_stack([q_less - np.outer(u, u) / n / (1 + zeta), u / (1 + zeta)])
+    return numerical(found, expected, "dense, n = 12, d = 8")
+
+
+def fixed_point():
+    excess = []
+    for n in (5, 20, 80):
+        sigma, _, shift = _population(20, n)
+        low = np.linalg.eigvalsh(shift)[0]
+        t, _ = _equivalent(sigma, shift, n)
+        beta, gamma = np.linalg.norm(sigma, 2) / low, 20 / n
+        grid = np.linspace(0.0, 1.0, 201)
+        r_sigma = np.linalg.solve(grid[:, None, None] * sigma + shift, sigma)
+        g = grid * (1 + np.trace(r_sigma, axis1=1, axis2=2) / n) - 1
+        excess += [
+            float(np.max(1 - np.diff(g) / np.diff(grid))),  # slope at least one
+            float(np.max(np.abs(grid - t) - np.abs(g))),  # stability
+            1 / (1 + gamma * beta) - t,
+            abs(np.sum(np.diff(np.sign(g)) > 0) - 1.0),  # one crossing
+        ]
+    return Check(
+        NUMERICAL, max(0.0, *excess), "absolute", 1e-10, "dense shift, d = 20, n = 5, 20, 80"
+    )
+
+
+def newton():
+    left = sum(not claim.holds() for claim in symbolic.kappa_newton().claims)
+    rng = np.random.default_rng(9)
+    for n, lam in ((10, 0.01), (30, 1e-4), (90, 0.5)):
+        s = rng.exponential(size=30)
+        root = solve_kappa(Dense(np.diag(s)), n, lam)
+        kappa, factor = lam + s.sum() / n, root.df2 / (n - root.df2)
+        for _ in range(60):
+            before = kappa / root.kappa - 1
+            df1, df2 = np.sum(s / (s + kappa)), np.sum((s / (s + kappa)) ** 2)
+            kappa -= (kappa - kappa * df1 / n - lam) / (1 - df2 / n)
+            after = kappa / root.kappa - 1
+            left += not (-1e-10 <= after <= before + 1e-10)
+            left += after > factor * before**2 + 1e-10
+    return Check(
+        SYMPY, float(left), "exact", 0.0, "value, slope, convexity; each iterate at three spectra"
+    )
+
+
+def kappa_derivative():
+    claims = (
+        *symbolic.ridge_derivative().claims,
+        *symbolic.ridge_derivative(symbolic.correlated_pair()).claims,
+        symbolic.isotropic_kappa().claims[-1],
+    )
+    left = sum(not claim.holds() for claim in claims)
+    # And against a difference of two solutions, which knows no formula for the derivative.
+    model, h = AR1(50, 0.6), 1e-4
+    up, down = (solve_kappa(model, 40, 0.2 + e).kappa for e in (h, -h))
+    slope = solve_kappa(model, 40, 0.2).dkappa_dridge
+    left += abs((up - down) / (2 * h) / slope - 1) > 1e-6
+    return Check(SYMPY, float(left), "exact", 0.0, "three atoms, a correlated pair, white noise")
+
+
+def variance():
+    # The gradients of the proof by complex steps in every entry of Z, and their bounds.
+    n, d, step = 9, 6, 1e-30
+    sigma, root, shift = _population(d, 10)
+    low = np.linalg.eigvalsh(shift)[0]
+    beta, gamma = np.linalg.norm(sigma, 2) / low, d / n
+    rng = np.random.default_rng(11)
+    a, b = (v / np.linalg.norm(v) for v in rng.standard_normal((2, d)))
+    B = rng.standard_normal((d, d))
+    B += B.T
+    size = np.linalg.norm(B, 2)
+    Z = rng.standard_normal((n, d))
+    # Also near the worst case, where S is of the size of the shift.
+    worst = -1.0
+    for scale in (0.3, 1.0, 3.0):
+        z = scale * Z
+
+        def parts(z):
+            x = z @ root
+            q = np.linalg.inv(x.T @ x / n + shift)
+            return np.array([a @ q @ b, np.trace(B @ q) / n, a @ q @ B @ q @ b]), x, q
+
+        gradient = np.empty((3, n, d))
+        for i in range(n):
+            for j in range(d):
+                moved = z.astype(complex)
+                moved[i, j] += 1j * step
+                gradient[:, i, j] = parts(moved)[0].imag / step
+        _, x, q = parts(z)
+        formula = -(np.outer(x @ q @ b, root @ q @ a) + np.outer(x @ q @ a, root @ q @ b)) / n
+        difference = np.abs(gradient[0] - formula).max() / np.abs(formula).max()
+        bounds = np.array(
+            [
+                beta / (n * low**2),
+                gamma * beta * size**2 / (n * low) ** 2,
+                4 * beta * size**2 / (n * low**4),
+            ]
+        )
+        worst = max(worst, difference, _excess(np.sum(gradient**2, axis=(1, 2)), bounds))
+    # The fourth moment rests on the inequality for f and f^2; both are measured.
+    draws = rng.standard_normal((20000, n, d)) @ root
+    q = np.linalg.inv(draws.transpose(0, 2, 1) @ draws / n + shift)
+    f = np.einsum("nij,ij->n", q, sigma) / n
+    v = gamma * beta**3 / n**2
+    f -= f.mean()
+    moments = np.array([np.mean(f**2) / v, np.mean(f**4) / (5 * v**2)])
+    entry = np.einsum("i,nij,j->n", a, q, b)
+    moments = np.append(moments, entry.var() * n * low**2 / beta)
+    return Check(
+        NUMERICAL,
+        max(0.0, worst, moments.max() - 1),
+        "relative",
+        1e-10,
+        "gradients by complex steps, n = 9, d = 6; variances over 20000 draws",
+    )
+
+
+def equivalent():
+    # Means over eight coordinates sharpen the check; 1/n, the distance of the mean, is then about
+    # one standard error of them.
+    n, d, trials = 240, 160, 30
+    sigma, root, shift = _population(d, 12)
+    _, r = _equivalent(sigma, shift, n)
+    rng = np.random.default_rng(13)
+    vectors = rng.standard_normal((d, 4)) / np.sqrt(d)
+
+    def measure(matrix):
+        bilinear = (vectors.T @ matrix @ vectors)[np.triu_indices(4)]
+        return np.append(bilinear, np.diag(matrix)[:40].reshape(5, 8).mean(axis=1))
+
+    seen = []
+    for _ in range(trials):
+        x = rng.standard_normal((n, d)) @ root
+        seen.append(measure(np.linalg.inv(x.T @ x / n + shift)))
+    mean, error = _mean_and_error(seen)
+    return in_standard_errors(
+        measure(r), mean, error, "dense shift, n = 240, d = 160, 30 draws, 15 linear functionals"
+    )
+
+
+def diagonal():
+    # The largest of 200 deviations; each is in standard errors of its own mean over the draws.
+    n, d, trials = 320, 200, 40
+    model, rng = Spiked(AR1(d, 0.5), 5.0, np.full((d, 1), d**-0.5)), np.random.default_rng(14)
+    e = solve_kappa(model, n, 0.4)
+    seen = [
+        np.diag(np.linalg.inv(x.T @ x / n + 0.4 * np.eye(d)))
+        for x in (model.sample(n, rng) for _ in range(trials))
+    ]
+    mean, error = _mean_and_error(seen)
+    limit = e.resolvent.diagonal / e.shrinkage
+    return in_standard_errors(
+        limit, mean, error, "spiked AR(1), n = 320, d = 200, 40 draws, largest of 200", 4.5
+    )
+
+
+def marchenko_pastur():
+    # Counts of eigenvalues scatter by about one whatever d is, so that shares of 300 eigenvalues
+    # are good to a third of a percent; their bias is of the same order, hence no standard errors.
+    theory, means = [], []
+    rng = np.random.default_rng(15)
+    for n, d in ((600, 300), (150, 300)):
+        gamma = d / n
+        low, high = (1 - np.sqrt(gamma)) ** 2, (1 + np.sqrt(gamma)) ** 2
+
+        def density(s, gamma=gamma, low=low, high=high):
+            return np.sqrt(max((high - s) * (s - low), 0.0)) / (2 * np.pi * gamma * s)
+
+        points = low + (high - low) * np.array([0.2, 0.4, 0.6, 0.8])
+        theory += [max(0.0, 1 - 1 / gamma) + quad(density, low, p)[0] for p in points]
+        counts = []
+        for _ in range(10):
+            x = rng.standard_normal((n, d))
+            eigenvalues = np.linalg.eigvalsh(x.T @ x / n)
+            counts.append([np.mean(eigenvalues < p) for p in points])
+        means += list(np.mean(counts, axis=0))
+    return relative(
+        theory, means, "distribution function, d = 300, n = 600 and 150, 10 draws, 4 points each"
+    )
+
+
+def _landau_bound(size, bend, reach):
+    return max(np.sqrt(2 * size * bend), 2 * size / reach)
+
+
+def landau():
+    # Arcs of parabolas meet the bound, so that no smaller constant would pass.
+    eta, m = 0.7, 3.0
+    h = np.sqrt(2 * eta / m)
+    x = np.linspace(-2 * h, 2 * h, 2001)
+    arcs = np.sign(x) * (eta - m * (h - np.abs(x)) ** 2 / 2)
+    slope = 2 * arcs[1001] / x[1001] - arcs[1002] / x[1002]  # exact for arcs from zero
+    excess = [_excess(slope, _landau_bound(eta, m, 2 * h)), np.abs(arcs).max() - eta]
+    rng = np.random.default_rng(16)
+    for h0 in (0.05, 0.5, 3.0):
+        grid = np.linspace(-h0, h0, 2001)
+        for _ in range(100):
+            c, w, p = rng.standard_normal(4), 4 * rng.random(4), 6 * rng.random(4)
+            phase = np.outer(grid, w) + p
+            size = np.max(np.abs(np.sin(phase) @ c))
+            bend = np.max(np.abs(np.sin(phase) @ (c * w**2)))
+            excess.append(_excess(abs(np.cos(p) @ (c * w)), _landau_bound(size, bend, h0)))
+    return Check(
+        NUMERICAL,
+        max(0.0, *excess),
+        "relative",
+        1e-6,
+        "arcs of a parabola, which attain the bound, and 300 trigonometric sums",
+    )
+
+
+def two_resolvents():
+    # Means over four coordinates sharpen the check; at 30 draws their standard error is still
+    # as large as 1/n, the distance of the mean.
+    n, d, trials = 200, 200, 30
+    sigma, root, shift = _population(d, 17)
+    t, r = _equivalent(sigma, shift, n)
+    rng = np.random.default_rng(18)
+    B = np.diag(rng.choice([-0.5, 1.0, 3.0], size=d))  # symmetric, of no sign, not diagonal
+    B[:50, 50:100] += 0.3 * np.eye(50)
+    B[50:100, :50] += 0.3 * np.eye(50)
+    numerator = t**2 / n * np.trace(sigma @ r @ B @ r)
+    c = numerator / (1 - t**2 / n * np.trace(sigma @ r @ sigma @ r))
+    limit = r @ B @ r + c * r @ sigma @ r
+    vectors = rng.standard_normal((d, 3)) / np.sqrt(d)
+
+    def measure(matrix):
+        bilinear = (vectors.T @ matrix @ vectors)[np.triu_indices(3)]
+        return np.append(bilinear, np.diag(matrix)[:24].reshape(6, 4).mean(axis=1))
+
+    seen = []
+    for _ in range(trials):
+        x = rng.standard_normal((n, d)) @ root
+        q = np.linalg.inv(x.T @ x / n + shift)
+        seen.append(measure(q @ B @ q))
+    mean, error = _mean_and_error(seen)
+    return in_standard_errors(
+        measure(limit), mean, error, "dense shift, n = d = 200, 30 draws, 12 linear functionals"
+    )
+
+
+def sandwich():
+    n, trials, lam = 330, 30, 0.4
+    model = Blocks([60, 30, 90], [0.5, 0.2, 0.8], [1.0, 2.0, 0.5])
+    rng = np.random.default_rng(19)
+    e = solve_kappa(model, n, lam)
+    r, gain = e.resolvent, e.dkappa_dridge / e.shrinkage**2
+    extra = np.sum(r.sigma_sandwich) / n
+    limits = [
+        gain * r.sigma_sandwich,
+        gain * (e.shrinkage * r.square_diagonal + extra * r.diagonal),
+    ]
+    seen = []
+    for _ in range(trials):
+        x = model.sample(n, rng)
+        q = np.linalg.inv(x.T @ x / n + lam * np.eye(model.d))
+        products = np.sum(q * model.apply(q), axis=0), np.sum(q * q, axis=0)
+        seen.append([p[:: model.d // 6] for p in products])
+    mean, error = _mean_and_error(seen)
+    expected = [limit[:: model.d // 6] for limit in limits]
+    return in_standard_errors(
+        expected, mean, error, "blocks, n = 330, d = 180, 30 draws, 6 coordinates of each product"
+    )
+
+
+CLAIMS = {
+    "lem-quadratic-form": quadratic_form,
+    "prop-sample-covariance": sample_covariance,
+    "lem-resolvent-bounds": resolvent_bounds,
+    "lem-inversion": inversion,
+    "lem-sherman-morrison": removed_row,
+    "prop-fixed-point": fixed_point,
+    "prop-newton": newton,
+    "cor-kappa-derivative": kappa_derivative,
+    "lem-variance": variance,
+    "thm-equivalent": equivalent,
+    "cor-diagonal": diagonal,
+    "thm-marchenko-pastur": marchenko_pastur,
+    "lem-landau": landau,
+    "thm-two-resolvents": two_resolvents,
+    "cor-sandwich": sandwich,
+}
