@@ -57,6 +57,13 @@ class Equivalent:
         return 1.0 / (1.0 - self.df2 / self.n_samples)
 
 
+def _singular(n: int) -> ValueError:
+    return ValueError(
+        "ridge must be positive here: the covariance is singular, of rank at most n_samples = "
+        f"{n}, and its null directions have no ridgeless limit."
+    )
+
+
 def solve_kappa(
     covariance: Covariance,
     n_samples: int,
@@ -92,7 +99,8 @@ def solve_kappa(
     Raises
     ------
     ValueError
-        For a negative ridge, or ridge = 0 with n = d, where the test error is infinite.
+        For a negative ridge, or ridge = 0 with n = d, where the test error is infinite, or with a
+        singular Sigma of rank at most n.
     ConvergenceError
         When max_iterations steps were not enough.
 
@@ -100,8 +108,7 @@ def solve_kappa(
     -----
     F is convex, and :math:`F \ge 0` at the starting point
     :math:`\lambda + \mathrm{Tr}\,\Sigma/n`, which is therefore to the right of the root. Newton's
-    method started there descends to the root without ever passing it. A Sigma of rank below d
-    counts with its rank in place of d at ridge 0.
+    method started there descends to the root without ever passing it.
     """
     n = positive_integer(n_samples, "n_samples")
     lam = non_negative(ridge, "ridge")
@@ -115,8 +122,11 @@ def solve_kappa(
         raise ValueError("covariance must not be zero when ridge is zero.")
     if lam == 0 and n > covariance.d:
         # The root sits at 0 exactly; every degree of freedom is used.
-        d = float(covariance.d)
-        return Equivalent(n, lam, 0.0, covariance.resolvent(0.0), d, d, 0)
+        d, resolvent = float(covariance.d), covariance.resolvent(0.0)
+        if not np.isfinite(resolvent.diagonal).all():
+            raise _singular(n)
+        return Equivalent(n, lam, 0.0, resolvent, d, d, 0)
+    start = kappa
     for iteration in range(1, max_iterations + 1):
         resolvent = covariance.resolvent(kappa)
         df1, df2 = float(resolvent.sigma_trace), float(resolvent.sigma_sigma_trace)
@@ -126,6 +136,8 @@ def solve_kappa(
         if np.isfinite(step) and -1e-6 * kappa < step <= rtol * kappa:
             return Equivalent(n, lam, kappa, resolvent, df1, df2, iteration)
         kappa -= step
+        if lam == 0 and kappa < 1e-14 * start:
+            raise _singular(n)  # a rank below n leaves no positive root
     raise ConvergenceError(
         f"kappa did not converge in {max_iterations} Newton steps for n_samples = {n}, "
         f"ridge = {lam:g} (last kappa {kappa:.6g}, last step {step:.3g}): n_samples is close to "
