@@ -1,0 +1,223 @@
+"""Measured spectra, outliers and overlaps of A_hat and of principal components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+from scipy.sparse.linalg import ArpackError, eigsh
+
+from .covariance import Covariance
+from .regression import MaskedRegression
+from .simulation import run_trials
+from .validation import non_negative, positive_integer
+
+__all__ = ["Eigenpairs", "simulate_eigenpairs", "simulate_spectrum"]
+
+METHODS = ("regression", "pca", "correlation")
+# Number of coordinates from which Lanczos iterations for a few eigenpairs beat a full reduction.
+LANCZOS = 600
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenpairs:
+    r"""Outermost eigenvalues and their eigenvectors' squared cosines with given directions.
+
+    .. math:: \frac{(x_j^\top v_i)^2}{\|x_j\|^2\,\|v_i\|^2}
+
+    Attributes
+    ----------
+    eigenvalues : ndarray of shape (n_pairs,)
+        Of A_hat, S or the correlation matrix; the outermost first.
+    right_overlaps, left_overlaps, symmetric_overlaps : ndarray of shape (n_pairs, n_directions)
+        For v the right and left eigenvector of A_hat, :math:`D^{1/2}w` and :math:`D^{-1/2}w`, and
+        the eigenvector w of :math:`M = D^{1/2}(S+\lambda)D^{1/2}`. For PCA all three agree; for
+        the correlation matrix D is :math:`\mathrm{diag}(S)^{-1}`.
+    standard_error : Eigenpairs or None
+        Standard errors of all the above over the trials.
+    """
+
+    eigenvalues: np.ndarray
+    right_overlaps: np.ndarray
+    left_overlaps: np.ndarray
+    symmetric_overlaps: np.ndarray
+    standard_error: Eigenpairs | None = None
+
+
+def simulate_spectrum(
+    covariance: Covariance,
+    n_samples: int,
+    ridge: float | None = None,
+    *,
+    method: str = "regression",
+    trials: int,
+    rng,
+    n_jobs: int = -1,
+    progress: bool = False,
+) -> np.ndarray:
+    r"""Draw samples and return all eigenvalues of the learned matrix.
+
+    .. math:: \hat A = I - QD^{-1} \quad\text{("regression")}, \qquad
+              S = \tfrac1n X^\top X \quad\text{("pca")}, \qquad
+              D^{1/2}SD^{1/2},\ D = \mathrm{diag}(S)^{-1} \quad\text{("correlation")}
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model.
+    n_samples : int
+        Number of rows n of a draw.
+    ridge : float, optional
+        :math:`\lambda`; needed for "regression", and for it alone.
+    method : {"regression", "pca", "correlation"}, default="regression"
+        The matrix.
+    trials : int
+        Number of draws.
+    rng : numpy.random.Generator or int
+        Source of randomness, or its seed.
+    n_jobs : int, default=-1
+        Draws at the same time; the result does not depend on it.
+    progress : bool, default=False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    ndarray of shape (trials, n_features)
+        Ascending in each row.
+    """
+    n = positive_integer(n_samples, "n_samples")
+    ridge = _check(method, ridge)
+
+    def trial(generator):
+        matrix, _ = _symmetric_matrix(covariance.sample(n, generator), ridge, method)
+        nu = eigh(matrix, eigvals_only=True, overwrite_a=True, check_finite=False)
+        return _reported(nu, method)
+
+    return np.array(run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress))
+
+
+def simulate_eigenpairs(
+    covariance: Covariance,
+    n_samples: int,
+    ridge: float | None = None,
+    *,
+    directions,
+    method: str = "regression",
+    count: int = 1,
+    lowest: bool = False,
+    trials: int,
+    rng,
+    n_jobs: int = -1,
+    progress: bool = False,
+) -> Eigenpairs:
+    """Measure the outermost eigenvalues and what their eigenvectors hold of given directions.
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model.
+    n_samples : int
+        Number of rows n of a trial.
+    ridge : float, optional
+        Needed for "regression", and for it alone.
+    directions : array-like of shape (n_features, n_directions)
+        Directions of any length.
+    method : {"regression", "pca", "correlation"}, default="regression"
+        The matrix; see :func:`simulate_spectrum`.
+    count : int, default=1
+        Number of eigenpairs.
+    lowest : bool, default=False
+        The smallest eigenvalues instead of the largest.
+    trials : int
+        Number of trials, at least 2, as one gives no standard error.
+    rng : numpy.random.Generator or int
+        Source of randomness, or its seed.
+    n_jobs : int, default=-1
+        Trials at the same time; the result does not depend on it.
+    progress : bool, default=False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Eigenpairs
+        Means over the trials, with `standard_error`.
+    """
+    n = positive_integer(n_samples, "n_samples")
+    trials = positive_integer(trials, "trials", minimum=2)
+    count = positive_integer(count, "count")
+    ridge = _check(method, ridge)
+    x = np.array(directions, dtype=float)
+    if x.ndim != 2 or x.shape[0] != covariance.d:
+        raise ValueError(
+            f"directions must have shape (d, r) with d = {covariance.d}, got {x.shape}; a single "
+            "direction u goes in as u[:, None]."
+        )
+    if count > covariance.d:
+        raise ValueError(f"count must be at most d = {covariance.d}, got {count}.")
+    lengths = np.linalg.norm(x, axis=0)
+    if not np.all((lengths > 0) & np.isfinite(lengths)):
+        raise ValueError("directions must be finite and not zero.")
+    x /= lengths
+
+    def trial(generator):
+        matrix, weights = _symmetric_matrix(covariance.sample(n, generator), ridge, method)
+        nu, w = _outermost(matrix, count, lowest)
+        root = np.sqrt(weights)[:, None]
+        cosines = [_squared_cosines(v, x) for v in (root * w, w / root, w)]
+        return (_reported(nu, method), *cosines)
+
+    outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
+    columns = [np.array(values) for values in zip(*outcomes, strict=True)]
+    errors = [v.std(axis=0, ddof=1) / np.sqrt(trials) for v in columns]
+    return Eigenpairs(*[v.mean(axis=0) for v in columns], standard_error=Eigenpairs(*errors))
+
+
+def _check(method, ridge):
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
+    if method == "regression":
+        if ridge is None:
+            raise ValueError("ridge must be given for method='regression'.")
+        return non_negative(ridge, "ridge")
+    if ridge is not None:
+        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
+    return 0.0
+
+
+def _symmetric_matrix(X, ridge, method):
+    """M = D^1/2 (S + lambda) D^1/2, and the diagonal of D."""
+    n, d = X.shape
+    if method == "regression":
+        weights = MaskedRegression(ridge=ridge).fit(X).D_
+    elif method == "correlation":
+        weights = n / np.einsum("ij,ij->j", X, X)
+    else:
+        weights = np.ones(d)
+    scaled = X * np.sqrt(weights / n)
+    matrix = scaled.T @ scaled
+    matrix[np.diag_indices(d)] += ridge * weights
+    return matrix, weights
+
+
+def _outermost(matrix, count, lowest):
+    """A few eigenpairs, the outermost first."""
+    d = len(matrix)
+    if not lowest and d >= LANCZOS and 10 * count <= d:
+        try:
+            nu, w = eigsh(matrix, k=count, which="LA", v0=np.ones(d), ncv=max(40, 4 * count))
+            order = np.argsort(-nu)
+            return nu[order], w[:, order]
+        except ArpackError:
+            pass  # no gap below the last pair asked for: reduce the whole matrix
+    subset = (0, count - 1) if lowest else (d - count, d - 1)
+    nu, w = eigh(matrix, subset_by_index=subset, check_finite=False)
+    return (nu, w) if lowest else (nu[::-1], w[:, ::-1])
+
+
+def _reported(nu, method):
+    return 1.0 - 1.0 / nu if method == "regression" else nu
+
+
+def _squared_cosines(v, x):
+    return (v.T @ x) ** 2 / np.sum(v * v, axis=0)[:, None]

@@ -1,0 +1,497 @@
+"""The self-consistent equation behind every spectrum of this package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh, eigh_tridiagonal, solve_triangular
+
+from ..covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Scaled
+from ..exceptions import ConvergenceError
+
+__all__ = ["Ensemble", "Pencil"]
+
+Array = np.ndarray
+
+# Products of points and atoms that are worked on at once; keeps the arrays inside the cache.
+CHUNK = 1 << 16
+# Distinct atoms above which a starting point is first found with a coarser law.
+FINE = 600
+# Solved pencils that are kept, each of 2 d numbers.
+MEMORY = 2000
+
+
+class Traces(NamedTuple):
+    """The functionals of R at given points (s, z), each of the shape of the points."""
+
+    excess: Array  # F
+    slope: Array  # dF/ds
+    drift: Array  # dF/dz
+    stieltjes: Array  # (1/d) Tr D^-1 R
+
+
+class Pencil:
+    r"""A dense model at real z: one eigendecomposition serves every s.
+
+    .. math:: s\,\Sigma + \beta - zD^{-1} = L\,(s + K_0 - z K_1)\,L^\top, \qquad
+              \Sigma = LL^\top
+
+    With eigenvalues :math:`k_i` and eigenvectors v_i of :math:`K_0 - zK_1`, all functionals are
+    sums over :math:`1/(s + k_i)` with weights 1 or :math:`v_i^\top K_1 v_i`.
+    """
+
+    def __init__(self, root, weights, floor):
+        inverse = solve_triangular(root, np.eye(len(root)), lower=True)
+        self.k0 = floor * (inverse @ inverse.T)
+        self.k1 = (inverse / weights) @ inverse.T
+        self.known = {}
+
+    def at(self, z):
+        """The eigenvalues and the weights that belong to them."""
+        if z not in self.known:
+            if len(self.known) >= MEMORY:
+                self.known.clear()
+            values, vectors = eigh(self.k0 - z * self.k1, check_finite=False, overwrite_a=True)
+            self.known[z] = values, np.einsum("ij,ij->j", vectors, self.k1 @ vectors)
+        return self.known[z]
+
+
+class Law(NamedTuple):
+    """Commuting Sigma and D: joint eigenvalues with multiplicities."""
+
+    variances: Array
+    weights: Array
+    counts: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    r"""Deterministic equivalent of a weighted sample covariance.
+
+    .. math::
+
+        M = D^{1/2}\Big(\frac{S}{\rho} + \beta\Big) D^{1/2}, \qquad
+        (M - z)^{-1} \simeq D^{-1/2} R\, D^{-1/2}, \qquad
+        R = (s\,\Sigma + \beta - z D^{-1})^{-1},
+
+    .. math::
+
+        F(s, z) = \rho\,s - 1 + \frac{s}{n} \mathrm{Tr}\,\Sigma R = 0 .
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model of the bulk, without spikes.
+    n_samples : int
+        Number of samples n.
+    weights : ndarray of shape (n_features,)
+        The diagonal of D, positive.
+    floor : float
+        :math:`\beta \ge 0`.
+    shrinkage : float
+        :math:`\rho \ge 0`. At zero, n eigenvalues of M are infinite and the others are finite.
+
+    Notes
+    -----
+    With :math:`D = \mathrm{diag}(R(0))`, :math:`\beta = \kappa` and :math:`\rho = \lambda/\kappa`,
+    M is :math:`D_Q^{1/2}(S + \lambda) D_Q^{1/2}` for :math:`D_Q = \mathrm{diag}(Q)`; in this form
+    neither :math:`\lambda \to 0` nor n < d divides by zero. With :math:`\beta = 0` and
+    :math:`\rho = 1` it is a sample covariance in the units D.
+
+    **The branch.** For Im z > 0 exactly one root has Im s < 0. On the real axis a root is the
+    limit of that one if Im s < 0 (inside the bulk), or if s is real and ds/dz < 0, which is
+    :math:`\partial_s F\,\partial_z F > 0` (outside): by the implicit function theorem both kinds
+    continue into Im z > 0 with Im s < 0. Every root that is returned has passed this test.
+
+    **Cost.** When Sigma and D commute (diagonal models, or constant D and known eigenvalues) a
+    point costs O(number of distinct eigenvalues) and all points are solved at once. Otherwise
+    a point costs a few resolvents of the model, O(d) for AR1 and Blocks. A dense model costs one
+    real symmetric eigendecomposition for each real z (see :class:`Pencil`), and one complex
+    inverse for each Newton step elsewhere.
+    """
+
+    covariance: Covariance
+    n_samples: int
+    weights: Array
+    floor: float
+    shrinkage: float
+
+    @property
+    def d(self) -> int:
+        return self.covariance.d
+
+    @cached_property
+    def law(self) -> Law | None:
+        """The joint law of the eigenvalues of Sigma and D, or None when they do not commute."""
+        return _law(self.covariance, self.weights, self.floor)
+
+    @cached_property
+    def population_trace(self) -> float:
+        r""":math:`\frac1n \mathrm{Tr}\,D\Sigma`."""
+        return float(self.weights @ self.covariance.diagonal()) / self.n_samples
+
+    @cached_property
+    def population_top(self) -> float:
+        r"""Largest eigenvalue of :math:`D^{1/2}\Sigma D^{1/2}`, to a few per cent from below."""
+        if self.law is not None:
+            return float(np.max(self.law.variances * self.law.weights))
+        root = np.sqrt(self.weights)
+        x = np.random.default_rng(0).normal(size=self.d)  # any vector that is not special
+        top = 0.0
+        for _ in range(60):
+            x /= np.linalg.norm(x)
+            x = root * self.covariance.apply(root * x)
+            top = max(top, float(np.linalg.norm(x)))
+        return top
+
+    def resolvent(self, s, z):
+        """The model's resolvent R at one point."""
+        return self.covariance.resolvent(self.floor - z / self.weights, s)
+
+    def traces(self, s, z) -> Traces:
+        """All functionals at points s and z of equal shape (n_points,)."""
+        s, z = np.atleast_1d(s), np.atleast_1d(z)
+        if self.law is not None:
+            return _law_traces(self, self.law, s, z)
+        columns = [self._traces_at(a, b) for a, b in zip(s, z, strict=True)]
+        return Traces(*(np.array(c) for c in zip(*columns, strict=True)))
+
+    @cached_property
+    def pencil(self) -> Pencil | None:
+        """The dense form, for a positive definite model that has no faster one."""
+        core = self.covariance
+        while isinstance(core, Scaled):
+            core = core.base
+        if self.law is not None or not isinstance(core, Dense | Circulant):
+            return None
+        try:
+            root = np.linalg.cholesky(self.covariance.dense())
+        except np.linalg.LinAlgError:
+            return None
+        # A nearly singular root would cost the digits that the resolvent keeps.
+        pivots = np.diag(root) ** 2
+        regular = pivots.max() < 1e8 * pivots.min()
+        return Pencil(root, self.weights, self.floor) if regular else None
+
+    def _traces_at(self, s, z):
+        pencil = self.pencil
+        if pencil is None or np.imag(z) != 0:
+            return _model_traces(self, s, z)
+        if np.imag(s) == 0 and float(np.real(z)) not in pencil.known:
+            return _model_traces(self, s, z)  # one real inverse is cheaper for one real s
+        values, weights = pencil.at(float(np.real(z)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            r = 1.0 / (s + values)
+        n, rho = self.n_samples, self.shrinkage
+        t1, t2 = np.sum(r) / n, np.sum(r * r) / n
+        cross = np.sum(weights * r * r) / n
+        return rho * s - 1.0 + s * t1, rho + t1 - s * t2, s * cross, np.sum(weights * r) / self.d
+
+    def solve(self, z, guess=None) -> Array:
+        r"""The root s at each point, on the branch that is analytic in the upper half-plane.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n_points,)
+            Real, meaning the limit from above, or with positive imaginary part.
+        guess : ndarray of shape (n_points,), optional
+            Starting points; used where they lead to a root on the right branch.
+
+        Returns
+        -------
+        ndarray of shape (n_points,)
+            Complex; real entries are points outside the bulk.
+
+        Raises
+        ------
+        ConvergenceError
+            When Newton's method did not reach the right branch, whatever the steps in Im z.
+        """
+        z = np.asarray(z, dtype=complex)
+        if self.law is not None:
+            return self._solve_together(z, guess)
+        return self._solve_in_turn(z, guess)
+
+    def _solve_together(self, z, guess):
+        s = np.full(z.shape, np.nan, dtype=complex)
+        todo = np.ones(z.shape, dtype=bool)
+        if guess is not None:
+            s, todo = self._polish(z, np.asarray(guess, dtype=complex))
+        if todo.any() and self.law.counts.size > FINE:
+            coarse = _Coarse(self)
+            rough = coarse.solve_or_nan(z[todo])
+            s[todo], left = self._polish(z[todo], rough)
+            todo[todo] = left
+        for factor, last in ((0.25, 1e-6), (0.5, 1e-11), (0.8, 1e-13)):
+            if not todo.any():
+                break
+            s[todo], left = self._polish(z[todo], self._descend(z[todo], factor, last))
+            todo[todo] = left
+        self._require(~todo, z)
+        return s
+
+    def solve_or_nan(self, z):
+        """Like `solve`, but a starting point for another law: NaN where there is no root."""
+        s, left = self._polish(z, self._descend(z, 0.25, 1e-6))
+        s[left] = np.nan
+        return s
+
+    def _solve_in_turn(self, z, guess):
+        s = np.empty(z.shape, dtype=complex)
+        known = None  # (z, s, ds/dz) of the last point
+        for i in np.argsort(-z.real, kind="stable"):
+            point = z[i : i + 1]
+            starts = [] if guess is None else [complex(guess[i])]
+            if known is not None:
+                start = known[1] + known[2] * (point[0] - known[0])
+                if start.imag >= 0:
+                    start = complex(start.real, -abs(known[1].imag) - 1e-3 * abs(known[1]))
+                starts.append(start)
+            left = np.array([True])
+            for start in starts:
+                found, left = self._polish(point, np.array([start]), steps=12)
+                if not left[0]:
+                    break
+            if left[0] and self.pencil is not None and point[0].imag == 0:
+                found, left = self._polish(point, self._descend_in_shrinkage(point))
+            for factor, last in ((0.25, 1e-6), (0.5, 1e-11)):
+                if not left[0]:
+                    break
+                found, left = self._polish(point, self._descend(point, factor, last))
+            self._require(~left, point)
+            s[i] = found[0]
+            traces = self.traces(found, point)
+            known = (point[0], found[0], complex(-traces.drift[0] / traces.slope[0]))
+            if not np.isfinite(known[2]):
+                known = None
+        return s
+
+    def _require(self, good, z):
+        if not good.all():
+            raise ConvergenceError(
+                f"the self-consistent equation was not solved at {int((~good).sum())} of "
+                f"{z.size} points, the first z = {z[~good][0]:.6g} (n_samples = {self.n_samples}, "
+                f"d = {self.d}): ask for the transform at a larger imaginary part, or raise the "
+                "ridge."
+            )
+
+    def _descend(self, z, factor, last):
+        """Homotopy: from a large imaginary part, where the map contracts, down to z."""
+        bottom = last * (np.abs(z) + 1e-300)
+        top = 10.0 * (np.abs(z) + self.population_trace + self.floor * np.max(self.weights))
+        steps = int(np.ceil(np.max(np.log(top / bottom)) / -np.log(factor)))
+        height = top
+        s = 1.0 / (self.shrinkage - self.population_trace / (z.real + 1j * top))
+        for _ in range(4):
+            s = self._contract(s, z.real + 1j * top)
+        for k in range(steps + 1):
+            height = top * (bottom / top) ** (k / steps)
+            point = z.real + 1j * np.maximum(height, z.imag)
+            for _ in range(3):
+                s = self._half_plane_step(s, point)
+        return s
+
+    def _descend_in_shrinkage(self, z):
+        """The same at a real z, with the imaginary part added to rho instead.
+
+        Both make s -> 1/(rho + (1/n) Tr Sigma R) a contraction of the lower half-plane, and both
+        lead to the same root: dF/drho and dF/dz have the sign of s on the real axis.
+        """
+        scale = self.shrinkage + self.d / self.n_samples + 1.0 / self.n_samples
+        values, _ = self.pencil.at(float(z[0].real))
+        top = 10.0 * scale / max(1e-300, float(np.median(np.abs(values))))
+        top = max(top, 10.0 * scale)
+        s = 1.0 / (self.shrinkage + 1j * top)
+        for height in np.append(top * 0.5 ** np.arange(50), 0.0):
+            for _ in range(4):
+                excess, slope, _, _ = self._traces_at(s, z[0])
+                newton = s - (excess + 1j * height * s) / (slope + 1j * height)
+                if newton.imag < 0 and np.isfinite(newton):
+                    s = newton
+                elif height > 0:
+                    s = s / (excess + 1.0 + 1j * height * s)
+        return np.array([s])
+
+    def _contract(self, s, z):
+        """The map s -> 1/(rho + (1/n) Tr Sigma R) of the lower half-plane into itself."""
+        excess = self.traces(s, z).excess
+        return 1.0 / ((excess + 1.0) / s)
+
+    def _half_plane_step(self, s, z):
+        """A Newton step, or the contraction where Newton would leave the half-plane."""
+        traces = self.traces(s, z)
+        with np.errstate(all="ignore"):
+            newton = s - traces.excess / traces.slope
+        bad = ~(newton.imag < 0) | ~np.isfinite(newton)
+        return np.where(bad, s / (traces.excess + 1.0), newton)
+
+    def _polish(self, z, s, steps=60):
+        """Newton's method at z itself; returns the roots and a mask of those not accepted."""
+        s = np.array(s, dtype=complex)
+        moving = np.isfinite(s)
+        converged = np.zeros(z.shape, dtype=bool)
+        for _ in range(steps):
+            index = np.flatnonzero(moving)
+            if index.size == 0:
+                break
+            traces = self.traces(s[index], z[index])
+            with np.errstate(all="ignore"):
+                step = traces.excess / traces.slope
+            step[~np.isfinite(step)] = np.nan
+            s[index] -= step
+            size = np.abs(s[index])
+            # Next to an edge the root is nearly double and the step stalls at rounding; the
+            # residual then decides. Elsewhere convergence is quadratic.
+            small = (np.abs(step) <= 1e-8 * size) | (
+                (np.abs(traces.excess) <= 2e-15) & (np.abs(step) <= 1e-6 * size)
+            )
+            converged[index[small]] = True
+            moving[index[small | ~np.isfinite(step)]] = False
+        s, right = self._on_branch(z, s, converged)
+        return s, ~right
+
+    def _on_branch(self, z, s, converged):
+        outside = converged & (z.imag == 0) & (np.abs(s.imag) <= 1e-9 * np.abs(s))
+        right = converged & (s.imag < 0) & ~outside
+        index = np.flatnonzero(outside)
+        if index.size:
+            x, root = z[index].real, s[index].real
+            good = np.zeros(index.size, dtype=bool)
+            for _ in range(3):
+                traces = self.traces(root, x)
+                with np.errstate(all="ignore"):
+                    step = traces.excess / traces.slope
+                    good = (traces.slope * traces.drift > 0) & (np.abs(step) < 1e-5 * np.abs(root))
+                root = np.where(good, root - step, root)
+            s[index] = root
+            right[index] = good
+        return s, right
+
+
+def _law(covariance, weights, floor) -> Law | None:
+    while isinstance(covariance, Scaled):
+        # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
+        # beta belongs to C^-2; only a plain diagonal model can absorb both.
+        if not isinstance(covariance.base, Diagonal | Isotropic | Scaled):
+            break
+        base, scales = covariance.base, covariance.scales
+        if isinstance(base, Scaled):
+            covariance = Scaled(base.base, base.scales * scales)
+        else:
+            covariance = Diagonal(scales**2 * base.diagonal())
+    if isinstance(covariance, Diagonal | Isotropic):
+        return _distinct(covariance.diagonal(), weights)
+    if np.ptp(weights) <= 1e-12 * weights[0]:
+        constant = np.full(covariance.d, weights[0])
+        if isinstance(covariance, Blocks):
+            size, own = covariance.sizes, covariance.variances * (1.0 - covariance.correlations)
+            shared = own + covariance.variances * covariance.correlations * size
+            values = np.concatenate([np.repeat(own, size - 1), np.maximum(shared, 0.0)])
+            return _distinct(values, constant)
+        if isinstance(covariance, AR1) and covariance.d <= 5000:
+            values = 1.0 / eigh_tridiagonal(*covariance.precision(), eigvals_only=True)
+            return _distinct(values, constant)
+        if hasattr(covariance, "eigenvalues"):
+            return _distinct(np.asarray(covariance.eigenvalues), constant)
+    elif isinstance(covariance, Dense) and floor == 0:
+        root = np.sqrt(weights)
+        values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
+        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d))
+    return None
+
+
+def _distinct(variances, weights) -> Law:
+    pairs, counts = np.unique(np.stack([variances, weights]), axis=1, return_counts=True)
+    return Law(pairs[0], pairs[1], counts.astype(float))
+
+
+def _law_traces(ensemble, law, s, z) -> Traces:
+    n, d, beta = ensemble.n_samples, ensemble.d, ensemble.floor
+    v, w, m = law.variances, 1.0 / law.weights, law.counts
+    kind = np.result_type(s, z, float)
+    excess, slope, drift, stieltjes = (np.empty(s.shape, dtype=kind) for _ in range(4))
+    rows = max(1, CHUNK // v.size)
+    vm, wm, vvm, vwm = v * m, w * m, v * v * m, v * w * m
+    table = np.stack([vm, wm], axis=1)
+    square_table = np.stack([vvm, vwm], axis=1)
+    for start in range(0, s.size, rows):
+        part = slice(start, start + rows)
+        a, b = s[part], z[part]
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            first, second = _moments(a, b, v, w, beta, table, square_table)
+        t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
+        excess[part] = ensemble.shrinkage * a - 1.0 + a * t1
+        slope[part] = ensemble.shrinkage + t1 - a * t2
+        drift[part] = a * cross
+        stieltjes[part] = first[:, 1] / d
+    return Traces(excess, slope, drift, stieltjes)
+
+
+def _moments(s, z, v, w, beta, table, square_table):
+    """Sums of r and r^2, r = 1/(s v + beta - z w), against the columns of the two tables.
+
+    Real and imaginary parts are kept apart: NumPy's complex products and quotients are several
+    times slower than the same arithmetic on reals.
+    """
+    x = np.multiply.outer(s.real, v)
+    x += beta - np.multiply.outer(z.real, w)
+    if not (np.iscomplexobj(s) or np.iscomplexobj(z)):
+        r = 1.0 / x
+        return r @ table, (r * r) @ square_table
+    y = np.multiply.outer(s.imag, v)
+    if np.iscomplexobj(z) and z.imag.any():
+        y -= np.multiply.outer(z.imag, w)
+    xx, yy = x * x, y * y
+    size = 1.0 / (xx + yy)
+    x *= size
+    y *= size
+    first = x @ table - 1j * (y @ table)
+    xy = x * y
+    x *= x
+    y *= y
+    x -= y
+    return first, x @ square_table - 2j * (xy @ square_table)
+
+
+def _model_traces(ensemble, s, z):
+    n, d = ensemble.n_samples, ensemble.d
+    if z == 0 or np.imag(z) == 0:
+        z = np.real(z)  # a real shift keeps a real resolvent real
+    if np.imag(s) == 0:
+        s = np.real(s)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        r = ensemble.resolvent(s, z)
+        t1, t2 = r.sigma_trace / n, r.sigma_sigma_trace / n
+        cross = np.sum(r.sigma_sandwich / ensemble.weights) / n
+        stieltjes = np.sum(r.diagonal / ensemble.weights) / d
+    rho = ensemble.shrinkage
+    return rho * s - 1.0 + s * t1, rho + t1 - s * t2, s * cross, stieltjes
+
+
+class _Coarse(Ensemble):
+    """The same ensemble with nearby atoms merged, to find starting points cheaply."""
+
+    def __init__(self, ensemble):
+        law = ensemble.law
+        with np.errstate(divide="ignore"):
+            height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))
+        bins = np.linspace(height.min(), height.max(), 300)
+        group = np.digitize(height, bins)
+        _, group = np.unique(group, return_inverse=True)
+        counts = np.bincount(group, law.counts)
+        merged = Law(
+            np.bincount(group, law.counts * law.variances) / counts,
+            np.bincount(group, law.counts * law.weights) / counts,
+            counts,
+        )
+        super().__init__(
+            ensemble.covariance,
+            ensemble.n_samples,
+            ensemble.weights,
+            ensemble.floor,
+            ensemble.shrinkage,
+        )
+        self.__dict__["law"] = merged

@@ -1,0 +1,144 @@
+"""Principal components of the same data, described like the learned matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..covariance import Covariance
+from ..validation import positive_integer
+from .spectrum import Spectrum
+from .spikes import Outlier, SpikedEnsemble
+
+__all__ = ["PCASpike", "PCATheory"]
+
+
+@dataclass(frozen=True, eq=False)
+class PCASpike:
+    r"""What PCA makes of one direction :math:`\theta\,uu^\top` of the population.
+
+    Attributes
+    ----------
+    strength, threshold : float
+        :math:`\theta`, and the strength above which it leaves the bulk.
+    detected : bool
+        Whether an eigenvalue outside the bulk belongs to it.
+    eigenvalue : float
+        That eigenvalue; the upper edge of the bulk when there is none.
+    overlap : float
+        Squared cosine between u and the vector that maps a row of X to its score: w for PCA and
+        :math:`D^{1/2}w` for correlation PCA, w being the eigenvector. 0 when not detected.
+    direction : ndarray of shape (n_features,)
+        u.
+    """
+
+    strength: float
+    threshold: float
+    detected: bool
+    eigenvalue: float
+    overlap: float
+    direction: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class PCATheory:
+    r"""Principal component analysis in the proportional limit.
+
+    .. math:: S = \tfrac1n X^\top X \qquad\text{or}\qquad
+              C = D^{1/2} S D^{1/2}, \quad D = \mathrm{diag}(\Sigma)^{-1}
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model with d coordinates.
+    n_samples : int
+        Number of rows n.
+    standardize : bool, default=False
+        True for the correlation matrix.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (2 * n_bulks,)
+        Ends of the bulks, ascending.
+    spikes : tuple of PCASpike
+        One for each direction of the model, in its order.
+    outliers : tuple of Outlier
+        All eigenvalues outside the bulk, the largest first.
+    spectrum : Spectrum
+        The law of the eigenvalues: distribution function, quantiles, moments, atoms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssl.covariance import Isotropic, Spiked
+    >>> from mssl.theory import PCATheory
+    >>> u = np.full((100, 1), 0.1)
+    >>> theory = PCATheory(Spiked(Isotropic(100), 2.0, u), n_samples=100)
+    >>> spike = theory.spikes[0]
+    >>> round(spike.threshold, 6), round(spike.eigenvalue, 6), round(spike.overlap, 6)
+    (1.0, 4.5, 0.5)
+    """
+
+    covariance: Covariance
+    n_samples: int
+    standardize: bool = False
+
+    def __post_init__(self):
+        if not callable(getattr(self.covariance, "resolvent", None)):
+            raise ValueError(
+                "covariance must be a model from mssl.covariance, got "
+                f"{type(self.covariance).__name__}; wrap a matrix in Dense(matrix)."
+            )
+        object.__setattr__(self, "n_samples", positive_integer(self.n_samples, "n_samples"))
+        if not isinstance(self.standardize, bool | np.bool_):
+            raise ValueError(f"standardize must be True or False, got {self.standardize!r}.")
+        variances = self.covariance.diagonal()
+        if self.standardize and np.any(variances <= 0):
+            where = np.flatnonzero(variances <= 0)[:5].tolist()
+            raise ValueError(
+                f"every variance must be positive to standardize, but coordinates {where} have "
+                "variance zero; leave them out."
+            )
+        if not variances.any():
+            raise ValueError("covariance must not be zero.")
+
+    @cached_property
+    def spiked_ensemble(self) -> SpikedEnsemble:
+        """Bulk and perturbation, a :class:`SpikedEnsemble`."""
+
+        def weights_of(model):
+            return 1.0 / model.diagonal() if self.standardize else np.ones(model.d)
+
+        return SpikedEnsemble.build(self.covariance, self.n_samples, 0.0, 1.0, weights_of)
+
+    @property
+    def spectrum(self) -> Spectrum:
+        return self.spiked_ensemble.spectrum
+
+    def density(self, s):
+        """Density of the eigenvalues at real points s of any shape."""
+        return self.spectrum.density(s)
+
+    @property
+    def edges(self) -> np.ndarray:
+        return self.spectrum.edges
+
+    @property
+    def outliers(self) -> tuple[Outlier, ...]:
+        return self.spiked_ensemble.outliers
+
+    @cached_property
+    def spikes(self) -> tuple[PCASpike, ...]:
+        return tuple(
+            PCASpike(
+                strength=spike.strength,
+                threshold=spike.threshold,
+                detected=spike.detected,
+                eigenvalue=spike.eigenvalue,
+                overlap=spike.right_overlap,  # D is the identity for covariance PCA
+                direction=spike.direction,
+            )
+            for spike in self.spiked_ensemble.describe_spikes(lambda nu: nu)
+        )

@@ -1,0 +1,279 @@
+"""Training, test and Bayes error of a masked regression, from the population covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from ..covariance import Covariance
+from ..results import Risk
+from ..validation import non_negative, positive_integer
+from .equivalents import Equivalent, solve_kappa
+from .spectrum import CoefficientSpectrum
+from .spikes import Outlier, Spike, SpikedEnsemble
+
+__all__ = ["OptimalRidge", "SSRTheory", "bayes_error_by_coordinate", "optimal_ridge"]
+
+
+def bayes_error_by_coordinate(covariance: Covariance) -> np.ndarray:
+    r"""Error of the best linear predictor of each coordinate from all others.
+
+    .. math:: \mathcal E_k^\star = \frac{1}{(\Sigma^{-1})_{kk}}
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model with d coordinates.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+    """
+    return 1.0 / covariance.resolvent(0.0).diagonal
+
+
+@dataclass(frozen=True, eq=False)
+class SSRTheory:
+    r"""Masked self-supervised regression in the proportional limit.
+
+    .. math:: \hat A = \arg\min_{\mathrm{diag} A = 0} \frac1n \|X - XA\|_F^2 + \lambda\|A\|_F^2
+
+    With :math:`R = (\Sigma + \kappa)^{-1}` at the :math:`\kappa` of :func:`solve_kappa`,
+
+    .. math:: \mathcal E_k^{\rm test} = \frac{(R\Sigma R)_{kk}}{R_{kk}^2}
+              \frac{1}{1 - \mathrm{df}_2/n}, \qquad
+              \mathcal E_k^{\rm train} = \Big(\frac\lambda\kappa\Big)^2\mathcal E_k^{\rm test} .
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model with d coordinates.
+    n_samples : int
+        Number of training rows n.
+    ridge : float
+        :math:`\lambda \ge 0`; zero means the ridgeless limit, on either side of n = d.
+
+    Attributes
+    ----------
+    kappa, df1, df2 : float
+        The effective ridge and the two degrees of freedom.
+    train_error, test_error, loo_error, gcv_error, bayes_error : float
+        Mean over the coordinates. Leave-one-out and generalised cross-validation have the test
+        error as their limit.
+    train_error_by_coordinate, test_error_by_coordinate, bayes_error_by_coordinate : ndarray
+        Of shape (n_features,).
+    coef_norm : float
+        :math:`\frac1d\|\hat A\|_F^2`.
+    edges : ndarray of shape (2 * n_bulks,)
+        Ends of the bulks of eigenvalues of A_hat, ascending.
+    spikes : tuple of Spike
+        One for each direction of a spiked model, in its order.
+    outliers : tuple of Outlier
+        All eigenvalues outside the bulk, the largest first; `position` is that of M.
+    risk : Risk
+        All errors in one result, of the kind that a simulation returns.
+
+    Examples
+    --------
+    >>> from mssl.covariance import Isotropic
+    >>> from mssl.theory import SSRTheory
+    >>> theory = SSRTheory(Isotropic(100), n_samples=200, ridge=0.0)
+    >>> theory.train_error, theory.test_error
+    (0.5, 2.0)
+    """
+
+    covariance: Covariance
+    n_samples: int
+    ridge: float
+
+    def __post_init__(self):
+        if not callable(getattr(self.covariance, "resolvent", None)):
+            raise ValueError(
+                "covariance must be a model from mssl.covariance, got "
+                f"{type(self.covariance).__name__}; wrap a matrix in Dense(matrix)."
+            )
+        object.__setattr__(self, "n_samples", positive_integer(self.n_samples, "n_samples"))
+        object.__setattr__(self, "ridge", non_negative(self.ridge, "ridge"))
+        self.equivalent  # noqa: B018 - bad settings fail here, not at the first attribute
+
+    @cached_property
+    def equivalent(self) -> Equivalent:
+        """Solution of the fixed-point equation, an :class:`Equivalent`."""
+        return solve_kappa(self.covariance, self.n_samples, self.ridge)
+
+    @property
+    def kappa(self) -> float:
+        return self.equivalent.kappa
+
+    @property
+    def df1(self) -> float:
+        return self.equivalent.df1
+
+    @property
+    def df2(self) -> float:
+        return self.equivalent.df2
+
+    @cached_property
+    def test_error_by_coordinate(self) -> np.ndarray:
+        r = self.equivalent.resolvent
+        return r.sigma_sandwich / r.diagonal**2 * self.equivalent.dkappa_dridge
+
+    @cached_property
+    def train_error_by_coordinate(self) -> np.ndarray:
+        return self.equivalent.shrinkage**2 * self.test_error_by_coordinate
+
+    @cached_property
+    def bayes_error_by_coordinate(self) -> np.ndarray:
+        return bayes_error_by_coordinate(self.covariance)
+
+    @cached_property
+    def test_error(self) -> float:
+        return float(np.mean(self.test_error_by_coordinate))
+
+    @cached_property
+    def train_error(self) -> float:
+        return float(np.mean(self.train_error_by_coordinate))
+
+    @cached_property
+    def bayes_error(self) -> float:
+        return float(np.mean(self.bayes_error_by_coordinate))
+
+    @property
+    def loo_error(self) -> float:
+        return self.test_error
+
+    @property
+    def gcv_error(self) -> float:
+        return self.test_error
+
+    @cached_property
+    def coef_norm(self) -> float:
+        # (Q^2)_kk / Q_kk^2 - 1 with Q^2 = -dQ/dlambda, written so that no limit divides by zero.
+        e, r = self.equivalent, self.equivalent.resolvent
+        spread = np.sum(r.sigma_sandwich) / e.n_samples
+        squares = e.dkappa_dridge * (e.shrinkage * r.square_diagonal + spread * r.diagonal)
+        return float(np.mean(squares / r.diagonal**2) - 1.0)
+
+    @cached_property
+    def spiked_ensemble(self) -> SpikedEnsemble:
+        """The matrix M behind the spectrum of A_hat, a :class:`SpikedEnsemble`."""
+        e = self.equivalent
+        return SpikedEnsemble.build(
+            self.covariance,
+            self.n_samples,
+            e.kappa,
+            e.shrinkage,
+            lambda model: model.resolvent(e.kappa).diagonal,
+        )
+
+    @cached_property
+    def spectrum(self) -> CoefficientSpectrum:
+        """The law of the eigenvalues of A_hat, a :class:`CoefficientSpectrum`."""
+        return CoefficientSpectrum(self.spiked_ensemble.spectrum)
+
+    def density(self, a) -> np.ndarray:
+        """Density of the eigenvalues of A_hat at real points a of any shape."""
+        return self.spectrum.density(a)
+
+    @property
+    def edges(self) -> np.ndarray:
+        return self.spectrum.edges
+
+    @property
+    def outliers(self) -> tuple[Outlier, ...]:
+        return self.spiked_ensemble.outliers
+
+    @cached_property
+    def spikes(self) -> tuple[Spike, ...]:
+        return self.spiked_ensemble.describe_spikes(lambda nu: 1.0 - 1.0 / nu)
+
+    @property
+    def risk(self) -> Risk:
+        return Risk(
+            train_error=self.train_error,
+            test_error=self.test_error,
+            loo_error=self.loo_error,
+            gcv_error=self.gcv_error,
+            bayes_error=self.bayes_error,
+            coef_norm=self.coef_norm,
+            train_error_by_coordinate=self.train_error_by_coordinate,
+            test_error_by_coordinate=self.test_error_by_coordinate,
+            bayes_error_by_coordinate=self.bayes_error_by_coordinate,
+        )
+
+
+@dataclass(frozen=True)
+class OptimalRidge:
+    """The ridge that minimises the test error, with the error it reaches.
+
+    Attributes
+    ----------
+    ridge : float
+        The minimiser: 0 when the ridgeless limit is best, infinity when predicting nothing is.
+    kappa : float
+        The kappa that belongs to it.
+    test_error : float
+        The test error there.
+    """
+
+    ridge: float
+    kappa: float
+    test_error: float
+
+
+def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
+    r"""Find the ridge that minimises the test error.
+
+    .. math:: \lambda^\star = \arg\min_\lambda \mathcal E^{\rm test}(\lambda), \qquad
+              \lambda(\kappa) = \kappa\,\Big(1 - \frac1n \mathrm{Tr}\,\Sigma R\Big)
+
+    The search runs over :math:`\kappa`, in which everything is explicit: a grid over twelve
+    decades around the mean variance, then a bounded scalar minimisation inside the best bracket.
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model with d coordinates.
+    n_samples : int
+        Number of samples n.
+
+    Returns
+    -------
+    OptimalRidge
+
+    Notes
+    -----
+    The test error approaches :math:`\Sigma_{kk}` as the ridge grows, from below unless Sigma is
+    diagonal. An infinite best ridge is therefore returned only for models so close to diagonal
+    that predicting nothing is within 1e-9 of the best, which is what rounding leaves to tell.
+    """
+    n = positive_integer(n_samples, "n_samples")
+    limit = 0.0 if n == covariance.d else solve_kappa(covariance, n, 0.0).kappa
+
+    def evaluate(log_excess):
+        kappa = limit + np.exp(log_excess)
+        r = covariance.resolvent(kappa)
+        df1, df2 = r.sigma_trace, r.sigma_sigma_trace
+        error = np.mean(r.sigma_sandwich / r.diagonal**2) / (1.0 - df2 / n)
+        return kappa * (1.0 - df1 / n), kappa, float(error)
+
+    centre = np.log(covariance.trace() / covariance.d)
+    grid = centre + np.log(10.0) * np.linspace(-6.0, 6.0, 49)
+    errors = [evaluate(g)[2] for g in grid]
+    best = int(np.argmin(errors))
+    nothing = covariance.trace() / covariance.d
+    if best == len(grid) - 1 or errors[best] > nothing * (1.0 - 1e-9):
+        return OptimalRidge(np.inf, np.inf, nothing)
+    if best == 0:
+        theory = SSRTheory(covariance, n, 0.0)
+        return OptimalRidge(0.0, theory.kappa, theory.test_error)
+    found = minimize_scalar(
+        lambda g: evaluate(g)[2],
+        bounds=(grid[best - 1], grid[best + 1]),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    return OptimalRidge(*(float(v) for v in evaluate(found.x)))

@@ -1,0 +1,702 @@
+"""Densities, edges and atoms of the matrices that masked regression and PCA learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from scipy.fft import dct
+from scipy.optimize import brentq
+
+from ..exceptions import ConvergenceError
+from .ensemble import Ensemble
+
+__all__ = ["Atom", "CoefficientSpectrum", "Edge", "Spectrum"]
+
+Array = np.ndarray
+
+# Mass that a density may miss before the search for bulks is made finer.
+MASS_TOLERANCE = 2e-6
+
+
+@dataclass(frozen=True)
+class Atom:
+    """A single eigenvalue that a whole fraction of the eigenvectors share.
+
+    Attributes
+    ----------
+    position : float
+        The eigenvalue.
+    mass : float
+        Its fraction of all d eigenvalues.
+    """
+
+    position: float
+    mass: float
+
+
+class Edge(NamedTuple):
+    """End of a bulk: its place, the root s there, and on which side the bulk lies (+1: above)."""
+
+    position: float
+    root: float
+    inward: int
+
+
+class _Panel(NamedTuple):
+    """Chebyshev series of the density in the angle, between two angles of one bulk."""
+
+    bulk: int
+    start: float
+    stop: float
+    series: Array
+    below: float  # mass of all panels and atoms to the left
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    r"""Limiting law of the eigenvalues of a weighted sample covariance M.
+
+    .. math:: \varrho(x) = \frac1\pi\,\mathrm{Im}\,m(x + i0), \qquad
+              m(z) = \frac1d \mathrm{Tr}\,(M - z)^{-1} \simeq \frac1d \mathrm{Tr}\,D^{-1}R
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The matrix and its self-consistent equation.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (2 * n_bulks,)
+        Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
+    atoms : tuple of Atom
+        Ascending.
+    infinite_mass : float
+        Fraction of eigenvalues at infinity, for a shrinkage of zero; else 0.
+
+    Notes
+    -----
+    An edge is a stationary point of the curve z(s) of real roots, found by Brent's method on
+    :math:`\partial_s F = 0`, so that its accuracy is that of the arithmetic and not the square
+    root of it. The bulks are found by a scan, and the scan is made finer until the mass of all
+    bulks and atoms is one.
+
+    Within each bulk the density is also kept as a piecewise Chebyshev series in the angle
+    :math:`\varphi`, :math:`\log x = c - h\cos\varphi`, in which square-root edges are smooth; the
+    distribution function, quantiles and moments are exact integrals of that series. Where Sigma
+    and D do not commute, `density` reads the series too; a dense model then takes some 300
+    eigendecompositions, half a minute at 500 coordinates, however many points are asked.
+    """
+
+    ensemble: Ensemble
+
+    @property
+    def infinite_mass(self) -> float:
+        return self.ensemble.n_samples / self.ensemble.d if self.ensemble.shrinkage == 0 else 0.0
+
+    @cached_property
+    def atoms(self) -> tuple[Atom, ...]:
+        return tuple(_atoms(self.ensemble))
+
+    @cached_property
+    def edges(self) -> Array:
+        return _frozen([edge.position for edge in self.edge_points])
+
+    @property
+    def edge_points(self) -> tuple[Edge, ...]:
+        """The edges with the roots s there, ascending."""
+        return self._support[0]
+
+    @property
+    def _panels(self) -> list[_Panel]:
+        return self._support[1]
+
+    @cached_property
+    def _support(self):
+        wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self.atoms)
+        if wanted < 0.5 / self.ensemble.d:
+            return (), []
+        missing = np.nan
+        for refinement in (1, 4, 16):
+            edges = _find_edges(self.ensemble, self.atoms, refinement)
+            panels, edges = _panels(self.ensemble, edges, self.atoms)
+            mass = sum(_integral(p) for p in panels)
+            missing = wanted - mass
+            if abs(missing) < MASS_TOLERANCE:
+                return tuple(edges), panels
+        raise ConvergenceError(
+            f"the bulks that were found carry a mass of {wanted - missing:.8f} where "
+            f"{wanted:.8f} is due: some bulk is too narrow for the scan; ask for the density at "
+            "single points, or spread eigenvalues that nearly coincide less finely."
+        )
+
+    def stieltjes(self, z) -> Array:
+        r"""The Stieltjes transform :math:`m(z)`.
+
+        Parameters
+        ----------
+        z : complex or array-like
+            Points off the support; a real point of the support means its limit from above.
+
+        Returns
+        -------
+        complex or ndarray
+            Of the shape of z. Eigenvalues at infinity contribute zero.
+        """
+        z = np.asarray(z, dtype=complex)
+        if not np.isfinite(z).all():
+            raise ValueError("z must be finite, but some entries are NaN or infinite.")
+        flat = z.ravel()
+        upper = np.where(flat.imag < 0, flat.conj(), flat)
+        s = self.ensemble.solve(upper)
+        m = self.ensemble.traces(s, upper).stieltjes
+        m = np.where(flat.imag < 0, m.conj(), m).reshape(z.shape)
+        return m[()]
+
+    def density(self, x) -> Array:
+        """Density at real points; atoms are not part of it.
+
+        Parameters
+        ----------
+        x : float or array-like
+            Real points.
+
+        Returns
+        -------
+        float or ndarray
+            Of the shape of x; zero outside the bulks.
+        """
+        x = _real(x)
+        flat = x.ravel()
+        if self.ensemble.law is not None and self.ensemble.law.counts.size == 1:
+            return _marchenko_pastur(self.ensemble, flat).reshape(x.shape)[()]
+        result = np.zeros(flat.shape)
+        if self.ensemble.law is not None:
+            # No need to know the edges; next to an atom, where s is zero, lies a gap.
+            regular = flat > 0
+            for atom in self.atoms:
+                regular &= np.abs(flat - atom.position) > 1e-9 * atom.position
+            if regular.any():
+                m = self.stieltjes(flat[regular])
+                result[regular] = np.maximum(m.imag, 0.0) / np.pi
+            return result.reshape(x.shape)[()]
+        for k, (low, high) in enumerate(self.edges.reshape(-1, 2)):
+            inside = np.flatnonzero((flat > low) & (flat < high))
+            if inside.size:
+                angle = _Map(low, high).angle(flat[inside])
+                value = self._series(k, angle) / _Map(low, high).speed(angle)
+                result[inside] = np.maximum(value, 0.0)
+        return result.reshape(x.shape)[()]
+
+    def _series(self, bulk, angle):
+        """Value of the series of one bulk at given angles."""
+        result = np.zeros(angle.shape)
+        for panel in self._panels:
+            if panel.bulk == bulk:
+                inside = (angle >= panel.start) & (angle <= panel.stop)
+                result[inside] = chebyshev.chebval(_local(panel, angle[inside]), panel.series)
+        return result
+
+    def cdf(self, x) -> Array:
+        """Fraction of the eigenvalues that are at most x, for real x of any shape."""
+        x = _real(x)
+        flat = x.ravel()
+        result = np.zeros(flat.shape)
+        for atom in self.atoms:
+            result += atom.mass * (flat >= atom.position)
+        bulks = self.edges.reshape(-1, 2)
+        for panel in self._panels:
+            angle = _Map(*bulks[panel.bulk]).angle(flat)
+            inside = np.clip(angle, panel.start, panel.stop)
+            half = 0.5 * (panel.stop - panel.start)
+            primitive = chebyshev.chebint(panel.series, lbnd=-1)
+            result += half * chebyshev.chebval(_local(panel, inside), primitive)
+        return result.reshape(x.shape)[()]
+
+    def quantile(self, p) -> Array:
+        """Smallest x with cdf(x) >= p, for p in [0, 1]; infinite within the mass at infinity."""
+        p = _real(p, "p")
+        if np.any((p < 0) | (p > 1)):
+            raise ValueError("p must lie in [0, 1].")
+        flat = np.minimum(p.ravel(), 1.0 - 1e-14)
+        places = [atom.position for atom in self.atoms] + list(self.edges)
+        result = np.full(flat.shape, np.inf)
+        open_ = np.flatnonzero(flat <= 1.0 - self.infinite_mass)
+        target = flat[open_]
+        low = np.full(target.shape, min(places))
+        high = np.full(target.shape, max(places))
+        low -= 1e-9 * np.abs(low) + 1e-300
+        for _ in range(70):
+            middle = np.where(low > 0, np.sqrt(np.maximum(low * high, 0.0)), 0.5 * (low + high))
+            reached = self.cdf(middle) >= target - 1e-13
+            high, low = np.where(reached, middle, high), np.where(reached, low, middle)
+        result[open_] = high
+        return result.reshape(p.shape)[()]
+
+    def expect(self, function: Callable[[Array], Array]) -> float:
+        """Mean of a function over the law: bulks and finite atoms, not the mass at infinity."""
+        total = 0.0
+        for atom in self.atoms:
+            total += atom.mass * float(function(np.array([atom.position]))[0])
+        bulks = self.edges.reshape(-1, 2)
+        for panel in self._panels:
+            nodes, weights = np.polynomial.legendre.leggauss(panel.series.size)
+            half = 0.5 * (panel.stop - panel.start)
+            angle = panel.start + half * (nodes + 1.0)
+            value = chebyshev.chebval(nodes, panel.series)
+            x = _Map(*bulks[panel.bulk]).place(angle)
+            total += half * float(np.sum(weights * value * function(x)))
+        return total
+
+    def moment(self, k: int) -> float:
+        r"""The moment :math:`\int x^k\,\mathrm d\mu(x)`."""
+        if k > 0 and self.infinite_mass > 0:
+            return np.inf
+        return self.expect(lambda x: x**k) + (self.infinite_mass if k == 0 else 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientSpectrum:
+    r"""Limiting law of the eigenvalues of :math:`\hat A = I - QD^{-1}`.
+
+    .. math:: a = 1 - \frac1\nu, \qquad \varrho_A(a) = \nu^2 \varrho_M(\nu), \qquad
+              \frac1d\mathrm{Tr}\,(\hat A - z)^{-1} = \frac{1 + \zeta\,m_M(\zeta)}{1 - z}, \quad
+              \zeta = \frac{1}{1 - z}
+
+    with :math:`\nu` an eigenvalue of :math:`M = D^{1/2}(S + \lambda)D^{1/2}`. All eigenvalues are
+    real, at most 1, and their mean is 0.
+
+    Parameters
+    ----------
+    source : Spectrum
+        The law of M.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (2 * n_bulks,)
+        Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
+    atoms : tuple of Atom
+        Ascending. For n < d, eigenvalues that no sample has touched; at ridge zero also the n
+        eigenvalues at a = 1.
+
+    Notes
+    -----
+    For n < d the atoms belong to the limit in which D is replaced by its equivalent. In a
+    finite sample D fluctuates by a relative :math:`n^{-1/2}`, which spreads them by as much.
+    """
+
+    source: Spectrum
+
+    @cached_property
+    def atoms(self) -> tuple[Atom, ...]:
+        atoms = [Atom(1.0 - 1.0 / atom.position, atom.mass) for atom in self.source.atoms]
+        if self.source.infinite_mass:
+            atoms.append(Atom(1.0, self.source.infinite_mass))
+        return tuple(atoms)
+
+    @cached_property
+    def edges(self) -> Array:
+        with np.errstate(divide="ignore"):
+            return _frozen(1.0 - 1.0 / self.source.edges)
+
+    def stieltjes(self, z) -> Array:
+        """The Stieltjes transform at complex z, or on the real axis its limit from above."""
+        z = np.asarray(z, dtype=complex)
+        if np.any(z == 1):
+            raise ValueError("z must not be 1, where the eigenvalues of A_hat accumulate.")
+        inverse = 1.0 / (1.0 - z)
+        return inverse * (1.0 + inverse * self.source.stieltjes(inverse))
+
+    def density(self, a) -> Array:
+        """Density at real points a of any shape; zero outside the bulks and from 1 on."""
+        a = _real(a, "a")
+        result = np.zeros(a.shape)
+        below = a < 1.0
+        nu = 1.0 / (1.0 - a[below])
+        result[below] = nu**2 * self.source.density(nu)
+        return result[()]
+
+    def cdf(self, a) -> Array:
+        """Fraction of the eigenvalues that are at most a, for real a of any shape."""
+        a = _real(a, "a")
+        result = np.ones(a.shape)
+        below = a < 1.0
+        result[below] = self.source.cdf(1.0 / (1.0 - a[below]))
+        return result[()]
+
+    def quantile(self, p) -> Array:
+        """Smallest a with cdf(a) >= p, for p in [0, 1]."""
+        return 1.0 - 1.0 / self.source.quantile(p)
+
+    def expect(self, function: Callable[[Array], Array]) -> float:
+        """Mean of a function over the law, atoms counted."""
+        top = self.source.infinite_mass
+        value = self.source.expect(lambda nu: function(1.0 - 1.0 / nu))
+        return value + (top * float(function(np.ones(1))[0]) if top else 0.0)
+
+    def moment(self, k: int) -> float:
+        r"""The moment :math:`\frac1d \mathrm{Tr}\,\hat A^k`."""
+        return self.expect(lambda a: a**k)
+
+
+def _marchenko_pastur(ensemble, x):
+    """White noise in closed form: M = D (v W / rho + beta) for the white Wishart matrix W."""
+    gamma = ensemble.d / ensemble.n_samples
+    variance, weight = float(ensemble.law.variances[0]), float(ensemble.law.weights[0])
+    rho, beta = ensemble.shrinkage, ensemble.floor
+    if rho == 0 or variance == 0:
+        return np.zeros(x.shape)
+    slope = rho / (weight * variance)
+    y = slope * x
+    if beta:
+        y -= beta * rho / variance
+    # Inside the bulk (y - low)(high - y) = 4 gamma - (y - 1 - gamma)^2.
+    square = y - (1.0 + gamma)
+    square *= square
+    np.subtract(4.0 * gamma, square, out=square)
+    np.maximum(square, 0.0, out=square)
+    np.sqrt(square, out=square)
+    y *= 2.0 * np.pi * gamma / slope
+    return np.divide(square, y, out=square, where=square > 0)  # y > 0 inside the bulk
+
+
+class _Map:
+    """Angle in [0, pi] against place in a bulk; logarithmic unless the bulk starts at zero."""
+
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+        self.log = low > 0
+        a, b = (np.log(low), np.log(high)) if self.log else (low, high)
+        self.centre, self.half = 0.5 * (a + b), 0.5 * (b - a)
+
+    def place(self, angle):
+        y = self.centre - self.half * np.cos(angle)
+        return np.clip(np.exp(y) if self.log else y, self.low, self.high)
+
+    def speed(self, angle):
+        """dx/dangle."""
+        factor = self.place(angle) if self.log else 1.0
+        return self.half * np.sin(angle) * factor
+
+    def angle(self, x):
+        x = np.clip(x, self.low, self.high)
+        y = np.log(x) if self.log else x
+        return np.arccos(np.clip((self.centre - y) / self.half, -1.0, 1.0))
+
+
+def _real(x, name="x") -> Array:
+    x = np.asarray(x)
+    if np.iscomplexobj(x) or x.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must be real; use stieltjes for points off the real axis.")
+    x = x.astype(float, copy=False)
+    if not np.isfinite(x).all():
+        raise ValueError(f"{name} must be finite, but some entries are NaN or infinite.")
+    return x
+
+
+def _frozen(values) -> Array:
+    array = np.array(values, dtype=float)
+    array.flags.writeable = False
+    return array
+
+
+def _local(panel, angle):
+    return (2.0 * angle - panel.start - panel.stop) / (panel.stop - panel.start)
+
+
+def _integral(panel):
+    half = 0.5 * (panel.stop - panel.start)
+    primitive = chebyshev.chebint(panel.series, lbnd=-1)
+    return half * float(chebyshev.chebval(1.0, primitive))
+
+
+# --- atoms -------------------------------------------------------------------------------------
+
+
+def _groups(ensemble):
+    """Coordinates with equal beta D, as a list of index arrays."""
+    if ensemble.floor == 0:
+        return [np.arange(ensemble.d)]
+    order = np.argsort(ensemble.weights, kind="stable")
+    sorted_ = ensemble.weights[order]
+    cut = np.flatnonzero(np.diff(sorted_) > 1e-9 * sorted_[1:]) + 1
+    return np.split(order, cut)
+
+
+def _hard_places(ensemble):
+    """Places beta D_j shared by exactly n coordinates: the density may diverge there."""
+    return [
+        ensemble.floor * float(ensemble.weights[group[0]])
+        for group in _groups(ensemble)
+        if group.size == ensemble.n_samples
+    ]
+
+
+def _atoms(ensemble):
+    r"""Atoms of M: beta D_j, where more coordinates share D_j than samples or rank can lift.
+
+    Vectors on the m coordinates with D_k = D_j that Sigma's samples annihilate are eigenvectors
+    of M with eigenvalue beta D_j, and there are m - min(n, rank of Sigma on them).
+    """
+    d, n = ensemble.d, ensemble.n_samples
+    null = _null_weight(ensemble.covariance)
+    for group in _groups(ensemble):
+        if group.size <= n and null[group].sum() < 0.5:
+            continue
+        rank = _rank(ensemble.covariance, group, null)
+        count = group.size - min(n, rank)
+        if count > 0:
+            place = ensemble.floor * float(np.mean(ensemble.weights[group]))
+            yield Atom(place, count / d)
+
+
+def _null_weight(covariance):
+    """Diagonal of the projector on the kernel of Sigma."""
+    tiny = 1e-13 * covariance.trace() / covariance.d
+    return np.clip(tiny * covariance.resolvent(tiny).diagonal, 0.0, 1.0) if tiny else np.ones(1)
+
+
+def _rank(covariance, group, null):
+    """Rank of Sigma on a group of coordinates."""
+    if null.sum() < 0.5:
+        return group.size
+    if group.size == covariance.d:
+        return covariance.d - round(float(null.sum()))
+    # All other coordinates are frozen by a huge shift.
+    scale = covariance.trace() / covariance.d
+    shift = np.full(covariance.d, 1e13 * scale)
+    shift[group] = 1e-11 * scale
+    part = shift[group] * covariance.resolvent(shift).diagonal[group]
+    return group.size - round(float(part.sum()))
+
+
+# --- edges -------------------------------------------------------------------------------------
+
+
+def _range(ensemble):
+    """Bounds of the support, from below and from above."""
+    rho, beta, weights, n = (
+        ensemble.shrinkage,
+        ensemble.floor,
+        ensemble.weights,
+        ensemble.n_samples,
+    )
+    high = beta * weights.max()
+    if rho > 0:
+        high += 1.1 * ensemble.population_top * (1.0 + np.sqrt(ensemble.d / n)) ** 2 / rho
+    low = beta * weights.min()
+    if low == 0:
+        low = 1e-9 * high
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            inverse = np.sum(ensemble.covariance.resolvent(0.0).diagonal / weights)
+        if n > ensemble.d and np.isfinite(inverse) and inverse > 0:
+            low = max(low, (1.0 - np.sqrt(ensemble.d / n)) ** 2 / inverse / rho)
+    return low * (1 - 1e-6), high * (1 + 1e-6)
+
+
+class _Scan:
+    """Solved points on the real axis, ascending."""
+
+    def __init__(self, ensemble, points):
+        self.ensemble = ensemble
+        self.z = np.empty(0)
+        self.s = np.empty(0, dtype=complex)
+        self.add(points)
+
+    def add(self, points):
+        points = np.setdiff1d(points, self.z)
+        if points.size == 0:
+            return
+        z = np.concatenate([self.z, points])
+        s = np.concatenate([self.s, self.ensemble.solve(points, self._guess(points))])
+        order = np.argsort(z)
+        self.z, self.s = z[order], s[order]
+
+    def _guess(self, points):
+        if self.z.size == 0:
+            return None
+        nearest = np.clip(np.searchsorted(self.z, points), 0, self.z.size - 1)
+        # A real start could never leave the real axis.
+        guess = self.s[nearest]
+        return np.where(guess.imag < 0, guess, guess - 1e-3j * np.abs(guess))
+
+    @property
+    def inside(self):
+        return self.s.imag < 0
+
+    def sharpen(self, rounds):
+        """Look closer where the density has a dip, or where a gap is about to close."""
+        for _ in range(rounds):
+            traces = self.ensemble.traces(self.s, self.z.astype(complex))
+            height = traces.stieltjes.imag * self.z
+            # s dF/ds is 1 - (s^2/n) Tr (Sigma R)^2 outside: zero where a bulk would open.
+            room = (traces.slope * self.s).real
+            new = [np.empty(0)]
+            for k in range(1, self.z.size - 1):
+                three = slice(k - 1, k + 2)
+                kinds = self.inside[three]
+                if kinds.all() != kinds.any():
+                    continue  # an edge
+                values = height[three] if kinds.all() else np.abs(room[three])
+                left, here, right = self.z[three]
+                if values[1] <= min(values[0], values[2]) and right - left > 1e-8 * here:
+                    new += [np.linspace(left, here, 5)[1:-1], np.linspace(here, right, 5)[1:-1]]
+            self.add(np.concatenate(new))
+
+
+def _find_edges(ensemble, atoms, refinement):
+    low, high = _range(ensemble)
+    cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
+    dear = ensemble.pencil is not None
+    count = (500 if cheap else 60 if dear else 130) * refinement
+    points = np.geomspace(low, high, count)
+    points = np.concatenate([points, _around_atoms(atoms)])
+    scan = _Scan(ensemble, points[(points > 0)])
+    while scan.inside[-1]:  # the bound was not one, which rounding can do
+        scan.add(np.array([2.0 * scan.z[-1]]))
+    for _ in range(30):
+        if not scan.inside[0] or scan.z[0] < 1e-14 * high:
+            break
+        scan.add(np.array([1e-2, 1e-1]) * scan.z[0])
+    scan.sharpen(4 if cheap else 1 if dear else 2)
+    inside = scan.inside
+    edges = []
+    if inside[0]:
+        edges.append(Edge(0.0, np.nan, +1))  # a hard edge: the density grows like x^-1/2
+    for k in np.flatnonzero(inside[1:] != inside[:-1]):
+        inward = +1 if inside[k + 1] else -1
+        outer, inner = (k, k + 1) if inward > 0 else (k + 1, k)
+        edges.append(
+            _edge(ensemble, (scan.z[outer], scan.s[outer]), (scan.z[inner], scan.s[inner]), inward)
+        )
+    for place in _hard_places(ensemble):
+        edges = [
+            Edge(place, np.nan, e.inward) if abs(e.position - place) <= 1e-5 * place else e
+            for e in edges
+        ]
+    return edges
+
+
+def _around_atoms(atoms):
+    """Points that keep every atom between two gaps."""
+    offsets = np.array([-1e-2, -1e-3, -1e-4, 1e-4, 1e-3, 1e-2])
+    return np.concatenate([[], *[atom.position * (1.0 + offsets) for atom in atoms]])
+
+
+def _edge(ensemble, outer, inner, inward):
+    """The edge between a point outside and a point inside a bulk."""
+    (z_out, s_out), (z_in, s_in) = outer, inner
+    for tolerance in (1e-3, 1e-6, 1e-9, 1e-12):
+        while abs(z_in - z_out) > tolerance * max(abs(z_in), abs(z_out)):
+            middle = 0.5 * (z_in + z_out)
+            if middle in (z_in, z_out):
+                break
+            guess = s_in if np.isfinite(s_in) else s_out
+            s = ensemble.solve(np.array([middle]), np.array([guess]))[0]
+            if s.imag < 0:
+                z_in, s_in = middle, s
+            else:
+                z_out, s_out = middle, s
+        found = _stationary(ensemble, z_out, s_out.real, s_in.real)
+        if found is not None and abs(found[0] - z_out) <= 3.0 * abs(z_in - z_out):
+            return Edge(*found, inward)
+    # No stationary point: a hard edge, which bisection alone has to find.
+    return Edge(0.5 * (z_in + z_out), s_out.real, inward)
+
+
+def _stationary(ensemble, z, s, towards):
+    """Follow the real curve z(s) from (z, s) to where dF/ds changes sign."""
+    step = towards - s
+    if step == 0:
+        return None
+    state = {"z": z}
+
+    def slope(root):
+        place = state["z"]
+        for _ in range(40):
+            traces = ensemble.traces(np.array([root]), np.array([place]))
+            change = traces.excess[0] / traces.drift[0]
+            if not np.isfinite(change):
+                return np.nan
+            place -= change
+            if abs(change) <= 4e-16 * abs(place):
+                break
+            if abs(change) > 0.5 * abs(z):
+                return np.nan
+        else:
+            if abs(change) > 1e-12 * abs(place):
+                return np.nan
+        state["z"] = place
+        return ensemble.traces(np.array([root]), np.array([place])).slope[0]
+
+    start = slope(s)
+    if not np.isfinite(start) or start == 0:
+        return None if start != 0 else (state["z"], s)
+    last, here = s, s
+    for factor in (0.5, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0):
+        here = s + factor * step
+        value = slope(here)
+        if not np.isfinite(value):
+            return None
+        if np.sign(value) != np.sign(start):
+            break
+        last = here
+    else:
+        return None
+    try:
+        root = brentq(slope, last, here, xtol=1e-15 * abs(s), rtol=1e-14)
+    except ValueError:
+        return None
+    slope(root)
+    return float(state["z"]), float(root)
+
+
+# --- the density as a series -------------------------------------------------------------------
+
+
+def _panels(ensemble, edges, atoms):
+    """Piecewise Chebyshev series of all bulks, with their cumulated mass."""
+    cheap = ensemble.law is not None
+    size, tolerance, depth = (32, 1e-9, 16) if cheap else (24, 1e-7, 9)
+    if ensemble.pencil is not None:
+        size, tolerance = 40, 1e-6
+    places = [edge.position for edge in edges]
+    if len(places) % 2:
+        raise ConvergenceError(
+            "the edges of the density do not pair up: a bulk touches another; change the ridge or "
+            "n_samples by a per mille."
+        )
+    bulks = list(zip(places[::2], places[1::2], strict=True))
+    nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
+    done = []
+    for index, (low, high) in enumerate(bulks):
+        place = _Map(low, high)
+        todo = [(0.0, np.pi)]
+        top = 0.0
+        for level in range(depth + 1):
+            if not todo:
+                break
+            angles = np.concatenate([a + 0.5 * (b - a) * (nodes + 1.0) for a, b in todo])
+            x = place.place(angles)
+            with np.errstate(invalid="ignore"):
+                s = ensemble.solve(x)
+            m = ensemble.traces(s, x.astype(complex)).stieltjes
+            values = np.maximum(m.imag, 0.0) / np.pi * place.speed(angles)
+            values = values.reshape(len(todo), size)
+            top = max(top, values.max())
+            following = []
+            for (a, b), row in zip(todo, values, strict=True):
+                series = dct(row, type=2) / size
+                series[0] *= 0.5
+                tail = np.abs(series[-size // 4 :]).max() * (b - a)
+                if tail <= tolerance * max(top, 1e-300) or level == depth:
+                    done.append(_Panel(index, a, b, series, 0.0))
+                else:
+                    following += [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
+            todo = following
+    done.sort(key=lambda p: (p.bulk, p.start))
+    return done, edges

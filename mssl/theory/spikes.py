@@ -1,0 +1,509 @@
+"""Eigenvalues outside the bulk, and how much of a signal their eigenvectors hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq, linear_sum_assignment
+
+from ..covariance import AR1, Covariance, Scaled, Spiked
+from ..exceptions import ConvergenceError
+from .ensemble import Ensemble
+from .spectrum import Edge, Spectrum
+
+__all__ = ["Outlier", "Spike", "SpikedEnsemble", "split_spikes"]
+
+Array = np.ndarray
+
+# Relative change of D above which a coordinate is treated one by one.
+LOCAL = 5e-2
+# Relative distance from an edge below which an eigenvalue counts as part of the bulk.
+TOUCHING = 1e-9
+# Relative spread of D that a stationary process may have in its interior.
+STATIONARY = 1e-3
+# Largest fraction of coordinates that are.
+BUDGET = 0.05
+POWERS = {"right": 1.0, "symmetric": 0.0, "left": -1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Outlier:
+    r"""An eigenvalue outside the bulk and the part of its eigenvector that is not noise.
+
+    .. math:: \frac{(x^\top D^{p/2} w)^2}{w^\top D^p w}
+              = \frac{(x^\top D^{(p-1)/2}\,y)^2}{s_p\,y^\top\Sigma y + y^\top D^{p-1} y}, \qquad
+              s_p = \frac{s}{n}\frac{\mathrm{Tr}\,\Sigma R D^{p-1} R}{\partial_s F}
+
+    for the unit eigenvector w of M, where y solves
+    :math:`(s\,\Sigma + \beta - \nu D^{-1})\,y = 0`. For :math:`\hat A`, p = 1 is the right
+    eigenvector and p = -1 the left one.
+
+    Attributes
+    ----------
+    position : float
+        The eigenvalue :math:`\nu` of M.
+    side : {"above", "between", "below"}
+        Where it lies relative to the bulks.
+    signal : ndarray of shape (n_features,)
+        y.
+    """
+
+    position: float
+    side: str
+    signal: Array
+    _weights: Array
+    _signal_variance: float  # y' Sigma y
+    _spread: dict[float, float]  # p -> s_p
+
+    def overlap(self, x, which: str = "right") -> float:
+        """Squared cosine between the eigenvector and any fixed direction x.
+
+        Parameters
+        ----------
+        x : array-like of shape (n_features,)
+            A direction of any length.
+        which : {"right", "left", "symmetric"}, default="right"
+            The right or left eigenvector of A_hat, or that of the symmetric M.
+
+        Returns
+        -------
+        float
+        """
+        if which not in POWERS:
+            raise ValueError(f"which must be one of {sorted(POWERS)}, got {which!r}.")
+        x = np.asarray(x, dtype=float)
+        if x.shape != self.signal.shape or not np.isfinite(x).all() or not x.any():
+            raise ValueError(
+                f"x must be a finite, non-zero vector of shape {self.signal.shape}, "
+                f"got shape {x.shape}."
+            )
+        p, y = POWERS[which], self.signal
+        scaled = self._weights ** (0.5 * (p - 1.0)) * y
+        norm = self._spread[p] * self._signal_variance + scaled @ scaled
+        return float((x @ scaled) ** 2 / (x @ x) / norm)
+
+
+@dataclass(frozen=True, eq=False)
+class Spike:
+    r"""What becomes of one direction :math:`\theta\,uu^\top` of the population.
+
+    Attributes
+    ----------
+    strength : float
+        :math:`\theta`.
+    threshold : float
+        :math:`\theta_c = -1/(s\,u^\top R\,u)` at the upper edge: the strength above which this
+        direction alone leaves the bulk, with D as it is.
+    detected : bool
+        Whether an eigenvalue outside the bulk belongs to it.
+    eigenvalue : float
+        That eigenvalue; the upper edge of the bulk when there is none.
+    right_overlap, left_overlap, symmetric_overlap : float
+        Squared cosine between u and the right and left eigenvector of A_hat, and the eigenvector
+        of M; 0 when not detected.
+    direction : ndarray of shape (n_features,)
+        u.
+    """
+
+    strength: float
+    threshold: float
+    detected: bool
+    eigenvalue: float
+    right_overlap: float
+    left_overlap: float
+    symmetric_overlap: float
+    direction: Array
+
+
+def split_spikes(covariance: Covariance) -> tuple[Covariance, Array, Array]:
+    """Take the spikes off a model.
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Any model; spiked ones may be nested or scaled.
+
+    Returns
+    -------
+    base : Covariance
+        The model without spikes.
+    strengths : ndarray of shape (r,)
+    directions : ndarray of shape (n_features, r)
+    """
+    if isinstance(covariance, Spiked):
+        base, strengths, directions = split_spikes(covariance.base)
+        return (
+            base,
+            np.concatenate([covariance.strengths, strengths]),
+            np.hstack([covariance.directions, directions]),
+        )
+    if isinstance(covariance, Scaled):
+        base, strengths, directions = split_spikes(covariance.base)
+        if strengths.size:
+            columns = covariance.scales[:, None] * directions
+            lengths = np.linalg.norm(columns, axis=0)
+            return Scaled(base, covariance.scales), strengths * lengths**2, columns / lengths
+    return covariance, np.empty(0), np.empty((covariance.d, 0))
+
+
+class _Gap(NamedTuple):
+    """Interval of the real axis outside the bulk, with the roots s at its ends."""
+
+    low: float
+    low_root: float
+    high: float
+    high_root: float
+    side: str
+
+
+@dataclass(frozen=True, eq=False)
+class SpikedEnsemble:
+    r"""An :class:`Ensemble` plus finitely many directions that are not part of its bulk.
+
+    .. math:: s\,\Sigma + \beta - zD^{-1} = \big(s\,\Sigma_0 + \beta - zD_0^{-1}\big)
+              + s\,U\Theta U^\top - z\,(D^{-1} - D_0^{-1})
+
+    Eigenvalues outside the bulk make this matrix singular, with the bulk's own s(z).
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+        The bulk: base model and weights :math:`D_0`.
+    weights : ndarray of shape (n_features,)
+        D, of the full model.
+    strengths : ndarray of shape (r,)
+    directions : ndarray of shape (n_features, r)
+    local : ndarray of int
+        Coordinates where D differs from :math:`D_0` by more than 5 per cent; each is a
+        perturbation of rank one. Elsewhere the difference enters to second order.
+    """
+
+    ensemble: Ensemble
+    weights: Array
+    strengths: Array
+    directions: Array
+    local: Array
+
+    @classmethod
+    def build(cls, covariance, n_samples, floor, shrinkage, weights_of) -> SpikedEnsemble:
+        r"""Split a model into bulk and perturbation.
+
+        Parameters
+        ----------
+        covariance : Covariance
+            The full model.
+        n_samples, floor, shrinkage
+            As for :class:`Ensemble`.
+        weights_of : callable
+            Maps a covariance model to the diagonal of D.
+
+        Returns
+        -------
+        SpikedEnsemble
+
+        Notes
+        -----
+        A flat direction changes each D_k by O(1/d), one on few coordinates changes few D_k by
+        O(1). In the limit neither changes the bulk, so that coordinates with equal D in the base
+        keep an equal D there: the mean of the full model's over those that are not local. A
+        process that is stationary up to its ends likewise has one D in the bulk.
+        """
+        base, strengths, directions = split_spikes(covariance)
+        full = weights_of(covariance)
+        bulk = full if strengths.size == 0 else weights_of(base)
+        # With n < d the ends of a process would split the atom of its interior into levels that
+        # accumulate there; in the limit they carry no mass.
+        stationary = isinstance(base, AR1) and n_samples < base.d
+        weights, local = _bulk_weights(full, bulk, stationary)
+        ensemble = Ensemble(base, n_samples, weights, floor, shrinkage)
+        return cls(ensemble, full, strengths, directions, local)
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        return Spectrum(self.ensemble)
+
+    @cached_property
+    def _frame(self):
+        """Columns W of the perturbation, and its coefficients as functions of (s, z)."""
+        local = np.zeros((self.ensemble.d, self.local.size))
+        local[self.local, np.arange(self.local.size)] = 1.0
+        difference = 1.0 / self.weights - 1.0 / self.ensemble.weights
+        rest = difference.copy()
+        rest[self.local] = 0.0
+        return np.hstack([self.directions, local]), difference[self.local], rest
+
+    def _coefficients(self, s, z):
+        # A strength of zero would make the small matrix singular; this one is as good as zero.
+        least = 1e-12 * self.ensemble.covariance.trace() / self.ensemble.d
+        return np.concatenate([s * np.maximum(self.strengths, least), -z * self._frame[1]])
+
+    def _resolved(self, s, z):
+        """W' R W, and R W on demand, with the small part of the change of D to second order."""
+        frame, _, rest = self._frame
+        apply = self.ensemble.resolvent(s, z).apply
+        v = apply(frame)
+        small = z * rest[:, None] * v
+        again = apply(small)
+        return (
+            frame.T @ v + v.T @ small + small.T @ again,
+            lambda: v + again + apply(z * rest[:, None] * again),
+        )
+
+    def _symbol(self, s, z):
+        r"""Eigenvalues, ascending, of sign(C) + \|C\|^1/2 W'RW \|C\|^1/2, and eigenvectors."""
+        c = self._coefficients(s, z)
+        root = np.sqrt(np.abs(c))
+        matrix = np.diag(np.sign(c)) + root[:, None] * self._resolved(s, z)[0] * root
+        return np.linalg.eigh(0.5 * (matrix + matrix.T))
+
+    def _count(self, s, z):
+        return int(np.sum(self._symbol(s, z)[0] > 0))
+
+    def _root(self, z, guess):
+        s = self.ensemble.solve(np.array([z]), np.array([guess], dtype=complex))[0]
+        if s.imag != 0:
+            raise ConvergenceError(f"z = {z:.12g} lies inside the bulk where a gap was expected.")
+        return float(s.real)
+
+    def _gaps(self):
+        edges = list(self.spectrum.edge_points)
+        atoms = [Edge(a.position, np.nan, 0) for a in self.spectrum.atoms]
+        stops = sorted(edges + atoms, key=lambda e: e.position)
+        if not stops:
+            return
+        rho = self.ensemble.shrinkage
+        for k, left in enumerate([None, *stops]):
+            right = stops[k] if k < len(stops) else None
+            if (left is not None and left.inward == +1) or (right is not None and right.inward < 0):
+                continue  # the inside of a bulk
+            if right is not None and right.position == 0:
+                continue
+            if left is None:
+                # M has no eigenvalue below zero; s is 1 there, or 1/rho without a floor.
+                low = 1e-9 * right.position
+                low_root = self._root(low, 1.0 if self.ensemble.floor > 0 else 1.0 / rho)
+            else:
+                low, low_root = self._end(left, +1)
+            if right is None:
+                high = self._beyond(low, low_root)
+                high_root = self._root(high, 1.0 / rho)
+            else:
+                high, high_root = self._end(right, -1)
+            if high > low:
+                side = "below" if left is None else "above" if right is None else "between"
+                if left is not None and not any(e.position < high for e in edges):
+                    side = "below"
+                yield _Gap(low, low_root, high, high_root, side)
+
+    def _end(self, stop, direction):
+        """The end of a gap: an edge itself, or a point next to an atom or a hard edge."""
+        if stop.inward and np.isfinite(stop.root):
+            return stop.position, stop.root
+        place = stop.position * (1.0 + 1e-7 * direction)
+        if place == 0:
+            place = 1e-9 * self.spectrum.edges[self.spectrum.edges > 0].min()
+        return place, float(self.ensemble.solve(np.array([place]))[0].real)
+
+    def _beyond(self, low, low_root):
+        """A point to the right of all outliers."""
+        final = self.strengths.size + int(np.sum(self._frame[1] < 0))
+        high, root = 2.0 * low, low_root
+        for _ in range(200):
+            root = self._root(high, root)
+            if self._count(root, high) == final:
+                return high
+            high *= 2.0
+        raise ConvergenceError("no upper bound of the outliers was found; lower the strengths.")
+
+    @cached_property
+    def outliers(self) -> tuple[Outlier, ...]:
+        """All eigenvalues outside the bulk, the largest first.
+
+        Notes
+        -----
+        In a gap the matrix above decreases with z, so that the number of its negative
+        eigenvalues at the two ends gives the number of outliers between them, and each is the
+        only zero of one eigenvalue of a small matrix, found by Brent's method.
+        """
+        if self.strengths.size + self.local.size == 0:
+            return ()
+        if self.ensemble.shrinkage == 0:
+            raise ValueError(
+                "ridge must be positive when n_samples is below the number of coordinates: at "
+                "ridge 0 the n largest eigenvalues of A_hat are all 1, and no single one belongs "
+                "to a spike."
+            )
+        found = []
+        for gap in self._gaps():
+            found += self._outliers_in(gap)
+        return tuple(sorted(found, key=lambda o: -o.position))
+
+    def _outliers_in(self, gap):
+        first, last = self._count(gap.low_root, gap.low), self._count(gap.high_root, gap.high)
+        size = self.strengths.size + self.local.size
+        roots = []
+        for index in range(first, last):
+            column = size - 1 - index
+            state = {"root": gap.low_root}
+
+            def value(z, column=column, state=state):
+                if z <= gap.low * (1.0 + TOUCHING):
+                    return self._symbol(gap.low_root, gap.low)[0][column]
+                if z >= gap.high * (1.0 - TOUCHING):
+                    return self._symbol(gap.high_root, gap.high)[0][column]
+                state["root"] = self._root(z, state["root"])
+                return self._symbol(state["root"], z)[0][column]
+
+            # At the ends the sign is known by the count; rounding may still say zero.
+            if value(gap.low) >= 0 or value(gap.high) <= 0:
+                continue
+            place = brentq(value, gap.low, gap.high, xtol=1e-14 * gap.high, rtol=1e-14)
+            if gap.low * (1.0 + TOUCHING) < place < gap.high * (1.0 - TOUCHING):
+                roots.append((float(place), self._root(place, state["root"])))
+        groups = []
+        for place, root in sorted(roots):
+            # Closer than 1/d, the theory cannot tell two eigenvalues apart.
+            if groups and place - groups[-1][0][0] <= place / self.ensemble.d:
+                groups[-1].append((place, root))
+            else:
+                groups.append([(place, root)])
+        return [
+            outlier
+            for group in groups
+            for outlier in self._describe(group[0][0], group[0][1], len(group), gap.side)
+        ]
+
+    def _describe(self, z, s, multiplicity, side):
+        ensemble = self.ensemble
+        values, vectors = self._symbol(s, z)
+        null = vectors[:, np.argsort(np.abs(values))[:multiplicity]]
+        root = np.sqrt(np.abs(self._coefficients(s, z)))
+        y = self._resolved(s, z)[1]() @ (root[:, None] * null)
+        loadings = self.directions * np.sqrt(self.strengths)
+        sigma_y = ensemble.covariance.apply(y) + loadings @ (loadings.T @ y)
+        resolvent = ensemble.resolvent(s, z)
+        slope = ensemble.traces(np.array([s]), np.array([z])).slope[0]
+        spread = {
+            p: float(
+                s / ensemble.n_samples
+                * np.sum(ensemble.weights ** (p - 1.0) * resolvent.sigma_sandwich) / slope
+            )
+            for p in POWERS.values()
+        }  # fmt: skip
+        if multiplicity > 1:
+            y, sigma_y = self._separate(y, sigma_y, spread[0.0])
+        for k in range(multiplicity):
+            variance = float(y[:, k] @ sigma_y[:, k])
+            yield Outlier(z, side, y[:, k], self.weights, variance, spread)
+
+    def _separate(self, y, sigma_y, spread):
+        """Orthogonal eigenvectors of one eigenvalue, each as close to one spike as it can be."""
+        gram = spread * (y.T @ sigma_y) + y.T @ (y / self.weights[:, None])
+        whiten = np.linalg.inv(np.linalg.cholesky(0.5 * (gram + gram.T))).T
+        cosines = (y @ whiten).T @ (self.directions / np.sqrt(self.weights)[:, None])
+        strongest = np.argsort(-np.sum(cosines**2, axis=0))[: y.shape[1]]
+        if strongest.size == y.shape[1]:
+            left, _, right = np.linalg.svd(cosines[:, strongest])
+            whiten = whiten @ left @ right
+        return y @ whiten, sigma_y @ whiten
+
+    @cached_property
+    def thresholds(self) -> Array:
+        """Strength above which each direction alone leaves the bulk upwards, of shape (r,)."""
+        if self.strengths.size == 0:
+            return np.empty(0)
+        if self.ensemble.shrinkage == 0 or not self.spectrum.edge_points:
+            raise ValueError("ridge must be positive for a threshold when n_samples < d.")
+        edge = self.spectrum.edge_points[-1]
+        matrix = self._resolved(edge.root, edge.position)[0]
+        r = self.strengths.size
+        own, cross, local = matrix[:r, :r], matrix[:r, r:], matrix[r:, r:]
+        if self.local.size:
+            c = self._coefficients(edge.root, edge.position)[r:]
+            own = own - cross @ np.linalg.solve(np.diag(1.0 / c) + local, cross.T)
+        form = -edge.root * np.diag(own)
+        with np.errstate(divide="ignore"):
+            return np.where(form > 0, 1.0 / form, np.inf)
+
+    def describe_spikes(self, eigenvalue_of) -> tuple[Spike, ...]:
+        """One :class:`Spike` for each direction, in the order of the model.
+
+        Parameters
+        ----------
+        eigenvalue_of : callable
+            Maps an eigenvalue of M to the one that is reported.
+
+        Returns
+        -------
+        tuple of Spike
+
+        Notes
+        -----
+        The outliers above the bulk are given to directions so that the sum of the overlaps is
+        largest; directions left over are not detected. Outliers below the bulk come from
+        coordinates whose D has changed; those between bulks are in `outliers` only.
+        When eigenvalues coincide, their eigenvectors are arbitrary in a common space; the
+        overlaps are then those of the basis of that space that is closest to the directions.
+        """
+        if self.strengths.size == 0:
+            return ()
+        owner: dict[int, Outlier] = {}
+        above = [outlier for outlier in self.outliers if outlier.side == "above"]
+        if above:
+            overlaps = np.array(
+                [[o.overlap(u, "symmetric") for o in above] for u in self.directions.T]
+            )
+            # Where overlaps tie at zero, strength over threshold decides.
+            margin = self.strengths / self.thresholds
+            rows, columns = linear_sum_assignment(overlaps + 1e-9 * margin[:, None], maximize=True)
+            owner = {int(i): above[j] for i, j in zip(rows, columns, strict=True)}
+        edge = self.spectrum.edges[-1]
+        spikes = []
+        for i, (strength, threshold) in enumerate(
+            zip(self.strengths, self.thresholds, strict=True)
+        ):
+            u, outlier = self.directions[:, i], owner.get(i)
+            spike = Spike(
+                strength=float(strength),
+                threshold=float(threshold),
+                detected=outlier is not None,
+                eigenvalue=float(eigenvalue_of(edge if outlier is None else outlier.position)),
+                right_overlap=0.0,
+                left_overlap=0.0,
+                symmetric_overlap=0.0,
+                direction=u,
+            )
+            if outlier is not None:
+                spike = replace(
+                    spike,
+                    **{f"{which}_overlap": outlier.overlap(u, which) for which in POWERS},
+                )
+            spikes.append(spike)
+        return tuple(spikes)
+
+
+def _bulk_weights(full, base, stationary):
+    """Weights of the bulk, and the coordinates that differ from it."""
+    d = full.size
+    budget = int(BUDGET * d)
+    centre = np.median(base)
+    if stationary or np.sum(np.abs(base / centre - 1.0) > STATIONARY) <= budget:
+        base = np.full(d, centre)
+    change = np.abs(full / base - 1.0)
+    local = np.flatnonzero(change > LOCAL)
+    if local.size > budget:
+        local = np.sort(np.argsort(-change, kind="stable")[:budget])
+    regular = np.ones(d)
+    regular[local] = 0.0
+    order = np.argsort(base, kind="stable")
+    new = np.concatenate([[False], np.diff(base[order]) > 1e-9 * base[order][1:]])
+    group = np.empty(d, dtype=int)
+    group[order] = np.cumsum(new)
+    counts = np.bincount(group, regular)
+    sums = np.bincount(group, regular * full)
+    base_means = np.bincount(group, base) / np.bincount(group)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1.0), base_means)
+    return means[group], local

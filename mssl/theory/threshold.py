@@ -1,0 +1,76 @@
+"""The strength at which a direction becomes visible, when the direction itself changes D."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq
+
+from ..covariance import Covariance, Spiked
+
+__all__ = ["critical_strength"]
+
+
+def critical_strength(
+    theory_of: Callable[[Covariance], object],
+    base: Covariance,
+    direction,
+    *,
+    largest: float = 1e6,
+) -> float:
+    r"""Solve for the strength that equals its own threshold.
+
+    .. math:: \theta_c = \frac{-1}{s\,u^\top R_{\theta_c} u}
+
+    Parameters
+    ----------
+    theory_of : callable
+        Maps a spiked model to an :class:`SSRTheory` or a :class:`PCATheory`.
+    base : Covariance
+        The model without the spike.
+    direction : array-like of shape (n_features,)
+        The unit vector u.
+    largest : float, default=1e6
+        Strength, in units of the mean variance, up to which is searched.
+
+    Returns
+    -------
+    float
+        Infinity when the direction stays inside the bulk up to `largest`, as a single coordinate
+        does: it has nothing to be predicted from.
+
+    Notes
+    -----
+    For a direction spread over many coordinates the threshold of a weak spike is already the
+    answer. One on few coordinates raises their variance and so lowers their D, and the threshold
+    moves with the strength. The first crossing on a grid of four points a decade is refined.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssl.covariance import Isotropic
+    >>> from mssl.theory import SSRTheory, critical_strength
+    >>> u = np.full(100, 0.1)
+    >>> round(critical_strength(lambda model: SSRTheory(model, 400, 1e-3), Isotropic(100), u), 2)
+    0.5
+    """
+    u = np.asarray(direction, dtype=float)
+    if u.shape != (base.d,):
+        raise ValueError(f"direction must have shape ({base.d},), got {u.shape}.")
+
+    def excess(log_strength):
+        strength = np.exp(log_strength)
+        threshold = theory_of(Spiked(base, strength, u[:, None])).spiked_ensemble.thresholds[0]
+        return log_strength - np.log(threshold)
+
+    scale = base.trace() / base.d
+    grid = np.log(scale) + np.log(10.0) * np.arange(-2.0, np.log10(largest) + 0.1, 0.25)
+    last = grid[0]
+    if excess(last) >= 0:
+        return float(np.exp(brentq(excess, last - 30.0, last, xtol=1e-12)))
+    for place in grid[1:]:
+        if excess(place) >= 0:
+            return float(np.exp(brentq(excess, last, place, xtol=1e-12)))
+        last = place
+    return np.inf
