@@ -7,11 +7,15 @@ import os
 import platform
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
 from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
+from sphinx.util import logging
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -20,6 +24,8 @@ from tests.ledger.book import claims  # noqa: E402 - needs the line above
 
 CACHES = Path("_build", "execute")
 CACHES_KEPT = 3
+
+logger = logging.getLogger(__name__)
 
 
 def source_key() -> str:
@@ -57,6 +63,9 @@ def isolate_kernels(app, config) -> None:
     os.environ["IPYTHONDIR"] = str(Path(app.srcdir) / "_build" / "ipython")
     os.environ.setdefault("SOURCE_DATE_EPOCH", "1767225600")
     os.environ.setdefault("PYTHONHASHSEED", "0")
+    # Chapters run side by side: threads of linear algebra on top would only wait for each other,
+    # and sums in another order would change last digits.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def has_notebook(app, pagename: str) -> bool:
@@ -85,13 +94,63 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
         context[key] = [file for file in context.get(key, []) if not is_thebe(file)]
 
 
-def executed_notebook(app, docname: str) -> str:
-    """Return the notebook of a chapter with the outputs of its last run."""
+def read_notebook(app, docname: str) -> tuple[Path, nbformat.NotebookNode]:
+    """Return the file of a chapter and the notebook in it, without outputs."""
     source = Path(app.env.doc2path(docname))
     text = source.read_text("utf-8")
     reader = create_nb_reader(str(source), app.env.myst_config, app.env.mystnb_config, text)
+    return source, None if reader is None else reader.read(text)
+
+
+def execute_side_by_side(app, env, docnames) -> None:
+    """Run the chapters that are not in the cache, one a core, before MyST-NB looks for them.
+
+    MyST-NB would run them one after the other. A chapter that fails is left to it, so that the
+    error is told as usual.
+    """
     cache = get_cache(app.config.nb_execution_cache_path)
-    _, notebook = cache.merge_match_into_notebook(reader.read(text))
+    waiting = {}
+    for docname in docnames:
+        source, notebook = read_notebook(app, docname)
+        if notebook is None or "kernelspec" not in notebook.metadata:
+            continue
+        try:
+            cache.match_cache_notebook(notebook)
+        except KeyError:
+            waiting[source] = notebook
+    if not waiting:
+        return
+    logger.info("running %d chapters ...", len(waiting))
+
+    def run(source):
+        return single_nb_execution(
+            waiting[source],
+            cwd=str(source.parent),
+            timeout=app.config.nb_execution_timeout,
+            allow_errors=False,
+        )
+
+    # The longest chapters first, so that none of them is left for the end.
+    order = sorted(waiting, key=lambda source: source.stat().st_size, reverse=True)
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        running = {pool.submit(run, source): source for source in order}
+        for done in as_completed(running):
+            source, result = running[done], done.result()
+            if result.err is not None:
+                logger.info("%s stopped with an error, told below", source.name)
+                continue
+            bundle = CacheBundleIn(
+                waiting[source], str(source), data={"execution_seconds": result.time}
+            )
+            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            logger.info("ran %s in %.0f s", source.name, result.time)
+
+
+def executed_notebook(app, docname: str) -> str:
+    """Return the notebook of a chapter with the outputs of its last run."""
+    _, notebook = read_notebook(app, docname)
+    cache = get_cache(app.config.nb_execution_cache_path)
+    _, notebook = cache.merge_match_into_notebook(notebook)
     for index, cell in enumerate(notebook.cells):
         # Ids are drawn at random and times differ: the same chapter shall give the same file.
         cell["id"] = f"cell-{index}"
@@ -128,6 +187,7 @@ def say_types_in_words(app, what, name, obj, options, lines) -> None:
 def setup(app):
     app.connect("config-inited", set_execution_cache, priority=100)
     app.connect("config-inited", isolate_kernels)
+    app.connect("env-before-read-docs", execute_side_by_side)
     app.connect("html-page-context", offer_notebook, priority=100)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("autodoc-process-docstring", say_types_in_words, priority=900)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from tests.claims import CLAIMS
@@ -15,32 +16,33 @@ def run() -> list[tuple[Claim, Check]]:
 
 
 def deviation(check: Check) -> str:
-    """How far off a claim was, in words."""
+    """How far off a claim was, and how far it may be."""
     if check.unit == "exact":
-        return "0, exactly" if check.deviation == 0 else f"{check.deviation:.0f} terms left"
-    return f"{check.deviation:.2g} {check.unit}"
+        return "nothing" if check.deviation == 0 else f"{check.deviation:.0f} terms"
+    return f"{check.deviation:.2g} {check.unit} <small>({check.tolerance:.2g} allowed)</small>"
+
+
+def inline(text: str) -> str:
+    """HTML of a title, with its formulas as the page's MathJax wants them."""
+    return re.sub(r"\$([^$]+)\$", r"\\(\1\\)", escape(text, quote=False))
 
 
 def table(results: list[tuple[Claim, Check]]) -> str:
     """An HTML table with one row a claim."""
     head = "".join(
-        f"<th scope='col'>{word}</th>"
-        for word in ("Claim", "How it was checked", "Off by", "Allowed", "Setting", "Holds")
+        f"<th scope='col'>{word}</th>" for word in ("Claim", "How it was checked", "Off by")
     )
     rows = []
     for claim, check in results:
         link = f"<a href='{claim.page}.html#{claim.label}'>{claim.kind.capitalize()}</a>"
-        allowed = "0" if check.unit == "exact" else f"{check.tolerance:.2g} {check.unit}"
+        verdict = deviation(check)
         cells = (
-            f"{link}: {escape(claim.title)}",
-            escape(check.how),
-            deviation(check),
-            allowed,
-            escape(check.setting),
-            "yes" if check.passed else "<strong>no</strong>",
+            f"{link}: {inline(claim.title)}",
+            f"{escape(check.how)}<br><small>{escape(check.setting)}</small>",
+            verdict if check.passed else f"<strong>fails: {verdict}</strong>",
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return (
-        "<div class='table-wrapper'><table class='table claims'>"
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        "<table class='table claims'>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
