@@ -163,6 +163,7 @@ def test_a_million_coordinates(reference_model):
         (lambda: SSRTheory(Isotropic(5), 0, 1.0), "n_samples must be an integer of at least 1"),
         (lambda: SSRTheory(Isotropic(5), 2.5, 1.0), "n_samples must be an integer"),
         (lambda: SSRTheory(Diagonal([1.0, 0.0]), 5, 0.0), "the covariance is singular"),
+        (lambda: SSRTheory(Dense(np.diag([1.0, 0.0])), 5, 0.0), "the covariance is singular"),
         (lambda: SSRTheory(Diagonal(np.eye(1, 9)[0]), 4, 0.0), "the covariance is singular"),
         (lambda: SSRTheory(np.eye(3), 5, 1.0), "wrap a matrix in Dense"),
     ],

@@ -91,8 +91,9 @@ class Dense(Covariance):
                 sandwich=lambda b: (inverse * inverse) @ (b * np.ones(self.d)),
             )
         v = self.eigenvectors
-        with np.errstate(divide="ignore"):  # a zero eigenvalue at zero shift
+        with np.errstate(divide="ignore", invalid="ignore"):  # a zero eigenvalue at zero shift
             gains = 1.0 / (scale * self.eigenvalues + shift)
+            diagonal = (v * v) @ gains
 
         def sandwich(b):
             if np.ndim(b) == 0:
@@ -103,7 +104,7 @@ class Dense(Covariance):
         return Resolvent(
             shift=shift,
             scale=scale,
-            diagonal=(v * v) @ gains,
+            diagonal=diagonal,
             apply=lambda x: v @ (columns(gains, x) * (v.T @ x)),
             sandwich=sandwich,
         )
