@@ -138,9 +138,9 @@ def draw_filters(
     alt="A grid of small images: three rows for a pixel at the centre, at the edge and in the "
     "corner of a patch, three columns for few, many and all patches. Each image shows the "
     "weights of all other pixels in the prediction: noisy with few patches; with all patches "
-    "strong and positive on the direct neighbours, negative two pixels away, and zero elsewhere.",
-    caption="Columns of the coefficient matrix as images, ridge 0.01: the weights with which the "
-    "outlined pixel is predicted from all other pixels of its patch. From left to right the "
+    "strong and positive on the direct neighbours, negative two pixels away, and small elsewhere.",
+    caption=f"Columns of the coefficient matrix as images, ridge {RIDGE:g}: the weights with which "
+    "the outlined pixel is predicted from all other pixels of its patch. From left to right the "
     "number of training patches grows up to the whole population.",
     chapter=CHAPTER,
     seed=2001,
@@ -279,12 +279,12 @@ def compute_loo_by_pixel(run: Run) -> Table:
     title="Leave-one-out tells the error of each pixel; GCV does not",
     alt="On the left a patch with the leave-one-out error of each pixel: highest in the four "
     "corners, raised along the edges, level inside. On the right leave-one-out and GCV against "
-    "the true error, one point a pixel: leave-one-out follows the diagonal within its error "
-    "bars, GCV lies far below it everywhere.",
-    caption="Masked regression on patches of two photographs, seven patches a pixel, ridge 0.01, "
-    "mean over independent draws of the training patches. Left: leave-one-out error pixel by "
-    "pixel. Right: leave-one-out and GCV of each pixel against its exact error over all patches "
-    "of the photographs, bars of one standard error; on the dashed line the two are equal.",
+    "the true error, one point a pixel: leave-one-out scatters about the diagonal by no more "
+    "than a few of its error bars, GCV lies far below it everywhere.",
+    caption="Masked regression on patches of two photographs, seven patches a pixel, ridge "
+    f"{RIDGE:g}, mean over independent draws of the training patches. Left: leave-one-out error "
+    "pixel by pixel. Right: leave-one-out and GCV of each pixel against its exact error over all "
+    "patches of the photographs, bars of one standard error; on the dashed line the two are equal.",
     chapter=CHAPTER,
     seed=2003,
 )
