@@ -1,0 +1,56 @@
+"""Attention: how a one-layer vision transformer learns from masked and from paired images.
+
+The same images go through two objectives: masked reconstruction (:class:`MAE`) and agreement
+between two masked views (:class:`Contrastive`). :func:`train` measures what gradient descent does,
+:func:`mean_field` foretells it, and both return a :class:`History`.
+"""
+
+from .attention import (
+    AreaAttention,
+    area_attention,
+    attention_distance,
+    attention_entropy,
+    normalized_mutual_information,
+)
+from .data import Images, PatchData
+from .history import History, Readout
+from .mean_field import (
+    PhaseExponents,
+    PhaseTimes,
+    leading_order_times,
+    mean_field,
+    phase_exponents,
+    phase_times,
+)
+from .model import Attention, Parameters, attend, position_weights
+from .objectives import MAE, Combined, Contrastive, Objective
+from .training import DivergenceError, TrainingHistory, train
+
+__all__ = [
+    "MAE",
+    "AreaAttention",
+    "Attention",
+    "Combined",
+    "Contrastive",
+    "DivergenceError",
+    "History",
+    "Images",
+    "Objective",
+    "Parameters",
+    "PatchData",
+    "PhaseExponents",
+    "PhaseTimes",
+    "Readout",
+    "TrainingHistory",
+    "area_attention",
+    "attend",
+    "attention_distance",
+    "attention_entropy",
+    "leading_order_times",
+    "mean_field",
+    "normalized_mutual_information",
+    "phase_exponents",
+    "phase_times",
+    "position_weights",
+    "train",
+]

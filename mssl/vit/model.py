@@ -1,0 +1,228 @@
+r"""A one-layer transformer in the coordinates that move.
+
+.. math:: F_p = \sum_q \mathrm{attn}_{p \to q}\, M(X)_q, \qquad
+          \mathrm{attn}_{p\to q} = \mathrm{softmax}_q\; e_p^\top Q\,(M(X)_q + e_q)
+
+The query of patch p is its position :math:`e_p` alone: it does not know what p shows, nor whether
+p is masked. A visible key q in area m of cluster k has the score
+:math:`z_m \Phi_{p \to v_{k,m}} + \Upsilon_{p \to q}`, a masked key the score
+:math:`\Upsilon_{p \to q}`, as its content is 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .data import Images, PatchData
+
+__all__ = ["Attention", "Parameters", "attend", "position_weights"]
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    r"""The numbers that training moves, or a gradient in them.
+
+    .. math:: \Phi_{p \to v_{k,m}} = e_p^\top Q\, v_{k,m}, \qquad
+              \Upsilon_{p \to q} = e_p^\top Q\, e_q
+
+    Attributes
+    ----------
+    phi : ndarray of shape (n_patches, n_clusters, n_areas)
+        Feature-position correlations.
+    upsilon : ndarray of shape (n_patches, n_patches)
+        Position-position correlations.
+
+    Notes
+    -----
+    As Q starts at 0 and its gradient lies in the span of :math:`e_p v^\top` and
+    :math:`e_p e_q^\top`, which are orthonormal, gradient descent on Q and on these coordinates is
+    the same, and :math:`\|Q\|_F^2 = \|\Phi\|^2 + \|\Upsilon\|^2`.
+    """
+
+    phi: Array
+    upsilon: Array
+
+    @classmethod
+    def zeros(cls, data: PatchData) -> Parameters:
+        """The start of training, Q = 0."""
+        P = data.n_patches
+        return cls(np.zeros((P, data.n_clusters, data.n_areas)), np.zeros((P, P)))
+
+    def is_finite(self) -> bool:
+        """Whether no entry is infinite or NaN."""
+        return bool(np.isfinite(self.phi).all() and np.isfinite(self.upsilon).all())
+
+    def square(self) -> float:
+        r""":math:`\|Q\|_F^2`."""
+        return float(np.vdot(self.phi, self.phi) + np.vdot(self.upsilon, self.upsilon))
+
+
+def position_weights(parameters: Parameters) -> Array:
+    r"""The positional factor of the attention, :math:`\exp \Upsilon`, each row scaled to maximum 1.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Of P patches.
+
+    Returns
+    -------
+    ndarray of shape (n_patches, n_patches)
+    """
+    ups = parameters.upsilon
+    return np.exp(ups - ups.max(axis=1, keepdims=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    r"""Attention of every patch on the areas of every image of a batch.
+
+    .. math:: A_{p,m} = \frac{e^{z_m \Phi_{p \to v_{k,m}}} S_{p,m}}
+              {\sum_{m'} e^{z_{m'} \Phi_{p \to v_{k,m'}}} S_{p,m'} + S_{p,\mathrm{hidden}}},
+              \qquad S_{p,m} = \sum_{q \in m,\ q\ \mathrm{visible}} e^{\Upsilon_{p \to q}}
+
+    Attributes
+    ----------
+    shares : ndarray of shape (n_areas + 1, n_images, n_patches)
+        A; the last row is the attention on masked patches.
+    weights : ndarray of the same shape
+        Factor by which a key's positional weight is multiplied to give its attention.
+    keys : ndarray of shape (n_areas + 1, n_images, n_patches)
+        1 where a patch is visible in an area (or masked, for the last row), else 0.
+    positions : ndarray of shape (n_patches, n_patches)
+        :func:`position_weights`.
+    images : Images
+        The batch.
+
+    Notes
+    -----
+    Areas come first and patches last, so that sums over areas and matrix products over patches
+    both run along contiguous memory.
+    """
+
+    shares: Array
+    weights: Array
+    keys: Array
+    positions: Array
+    images: Images
+
+    @property
+    def on_areas(self) -> Array:
+        """The shares without the masked patches, (n_areas, n_images, n_patches)."""
+        return self.shares[:-1]
+
+    def outputs(self) -> Array:
+        r"""Coordinates of the outputs, :math:`F_p = \sum_m A_{p,m} z_m v_{k,m}`.
+
+        Returns
+        -------
+        ndarray of shape (n_areas, n_images, n_patches)
+        """
+        return self.on_areas * self.images.strengths.T[:, :, None]
+
+    def matrix(self, index: int = 0) -> Array:
+        """The full attention of one image, ndarray of shape (n_patches, n_patches).
+
+        Row p is the attention of query p; its entries sum to 1.
+        """
+        return self.positions * (self.weights[:, index].T @ self.keys[:, index])
+
+    def pull_back(self, slopes: Array, n_clusters: int, *, positions: bool = True) -> Parameters:
+        r"""Gradient in the parameters of a loss that depends on the shares.
+
+        .. math:: \frac{\partial}{\partial\Phi_{p\to v_{k,m}}} =
+                  \sum_{\text{images of } k} A_{p,m}\,(g_{p,m} - T_p)\, z_m, \qquad
+                  \frac{\partial}{\partial\Upsilon_{p\to q}} =
+                  \sum_{\text{images}} \mathrm{attn}_{p\to q}\,(g_{p,m(q)} - T_p)
+
+        with :math:`T_p = \sum_m A_{p,m}\, g_{p,m}` and g = 0 on masked keys.
+
+        Parameters
+        ----------
+        slopes : ndarray that broadcasts to (n_areas, n_images, n_patches)
+            g, the derivative of the loss in each share :math:`A_{p,m}`.
+        n_clusters : int
+            K.
+        positions : bool, default=True
+            False leaves the gradient in the positional coordinates at 0 and saves its cost.
+
+        Returns
+        -------
+        Parameters
+            The gradient, summed over the images.
+        """
+        P = self.shares.shape[2]
+        excess = np.empty_like(self.shares)
+        np.multiply(self.on_areas, slopes, out=excess[:-1])
+        mean = excess[:-1].sum(axis=0)
+        np.subtract(slopes, mean, out=excess[:-1])
+        np.negative(mean, out=excess[-1])
+        score = self.on_areas * excess[:-1]
+        score *= self.images.strengths.T[:, :, None]
+        of_cluster = (np.arange(n_clusters)[:, None] == self.images.clusters).astype(float)
+        phi = np.ascontiguousarray((of_cluster @ score).transpose(2, 1, 0))
+        if not positions:
+            return Parameters(phi, np.zeros((P, P)))
+        excess *= self.weights
+        upsilon = excess.reshape(-1, P).T @ self.keys.reshape(-1, P)
+        upsilon *= self.positions
+        return Parameters(phi, upsilon)
+
+
+def attend(
+    data: PatchData,
+    parameters: Parameters,
+    images: Images,
+    view: int = 0,
+    *,
+    positions: Array | None = None,
+) -> Attention:
+    """Attention of every patch on every area, for a batch of images.
+
+    Parameters
+    ----------
+    data : PatchData
+        Where the areas lie.
+    parameters : Parameters
+        State of the model.
+    images : Images
+        Batch of n_images.
+    view : int, default=0
+        Which mask.
+    positions : ndarray of shape (n_patches, n_patches), optional
+        :func:`position_weights` of the parameters, where they are known already.
+
+    Returns
+    -------
+    Attention
+
+    Notes
+    -----
+    The area sums of all images are one matrix product; an array of shape
+    (n_images, n_patches, n_patches) never exists. Scores are shifted by their maximum over areas
+    with a visible patch, so that large ones do not overflow.
+    """
+    if positions is None:
+        positions = position_weights(parameters)
+    visible = images.visible[view]
+    n_areas, P = data.n_areas, data.n_patches
+    where = np.where(visible, data.areas[images.clusters], n_areas)
+    keys = (where == np.arange(n_areas + 1)[:, None, None]).astype(float)
+    sums = (keys.reshape(-1, P) @ positions.T).reshape(keys.shape)
+
+    weights = np.zeros_like(sums)
+    scores = weights[:-1]
+    phi = parameters.phi.transpose(2, 1, 0)
+    np.multiply(phi[:, images.clusters], images.strengths.T[:, :, None], out=scores)
+    scores += np.where(keys[:-1].any(axis=2, keepdims=True), 0.0, -np.inf)
+    weights -= np.maximum(scores.max(axis=0), 0.0)
+    np.exp(weights, out=weights)
+    sums *= weights
+    total = sums.sum(axis=0)
+    sums /= total
+    weights /= total
+    return Attention(sums, weights, keys, positions, images)

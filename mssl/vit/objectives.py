@@ -1,0 +1,264 @@
+"""What the model is asked to do: losses with their exact gradients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..validation import non_negative, positive_integer
+from .data import Images, PatchData
+from .model import Attention, Parameters, attend
+
+__all__ = ["MAE", "Combined", "Contrastive", "Objective"]
+
+Array = np.ndarray
+
+
+class Objective(ABC):
+    """A loss of the parameters on a batch of images.
+
+    Attributes
+    ----------
+    views : int
+        Masks of each image that the loss needs.
+    """
+
+    views: int = 1
+
+    def check_batch(self, n_images: int) -> int:
+        """Return the batch size, or raise ValueError when the loss cannot use it."""
+        return positive_integer(n_images, "batch_size")
+
+    def loss_and_gradient(
+        self,
+        data: PatchData,
+        parameters: Parameters,
+        images: Images,
+        *,
+        positions: bool = True,
+    ) -> tuple[float, Parameters]:
+        """The loss on a batch and its exact gradient.
+
+        Parameters
+        ----------
+        data : PatchData
+            Where the areas lie.
+        parameters : Parameters
+            State of the model.
+        images : Images
+            Batch with at least `views` masks.
+        positions : bool, default=True
+            False treats the positional coordinates as constants: their gradient is 0.
+
+        Returns
+        -------
+        loss : float
+        gradient : Parameters
+        """
+        seen = self.look(data, parameters, images)
+        loss, slopes = self._loss_and_slopes(data, parameters, seen)
+        gradient = seen.pull_back(slopes, data.n_clusters, positions=positions)
+        penalty = self._penalty()
+        if penalty:
+            loss += 0.5 * penalty * parameters.square()
+            gradient.phi[...] += penalty * parameters.phi
+            if positions:
+                gradient.upsilon[...] += penalty * parameters.upsilon
+        return float(loss), gradient
+
+    def loss(
+        self,
+        data: PatchData,
+        parameters: Parameters,
+        images: Images,
+        *,
+        seen: Attention | None = None,
+    ) -> float:
+        """The loss on a batch, without its gradient; see :meth:`loss_and_gradient`.
+
+        Parameters
+        ----------
+        data, parameters, images
+            As there.
+        seen : Attention, optional
+            What :meth:`look` returned for them, where it is known already.
+
+        Returns
+        -------
+        float
+        """
+        seen = self.look(data, parameters, images) if seen is None else seen
+        loss = self._loss_and_slopes(data, parameters, seen)[0]
+        return float(loss + 0.5 * self._penalty() * parameters.square())
+
+    def look(self, data: PatchData, parameters: Parameters, images: Images) -> Attention:
+        """Attention on the first view of a batch, checked to be one that the loss can use."""
+        self.check_batch(len(images))
+        if len(images.visible) < self.views:
+            raise ValueError(
+                f"{type(self).__name__} needs {self.views} views of each image, got "
+                f"{len(images.visible)}; draw the images with views={self.views}."
+            )
+        return attend(data, parameters, images)
+
+    @abstractmethod
+    def _loss_and_slopes(self, data, parameters, seen: Attention) -> tuple[float, Array]:
+        """The loss without its penalty, and its derivative in the shares of the first view."""
+
+    def _penalty(self) -> float:
+        """Factor of half the squared norm of Q."""
+        return 0.0
+
+
+@dataclass(frozen=True)
+class MAE(Objective):
+    r"""Masked reconstruction: half the squared error on the masked patches, summed.
+
+    .. math:: L = \frac12\, \mathbb E \sum_{p\ \mathrm{masked}} \|F_p - X_p\|^2
+                = \frac12\, \mathbb E \sum_{p\ \mathrm{masked}} \sum_m
+                  z_m^2 \big(A_{p,m} - [m = a(p)]\big)^2
+
+    The second form uses that features are orthonormal; a(p) is the area of p. The derivative in a
+    share is :math:`g_{p,m} = z_m^2 (A_{p,m} - [m = a(p)])` for masked p and 0 for visible p.
+    """
+
+    def _loss_and_slopes(self, data, parameters, seen):
+        images = seen.images
+        own = data.areas[images.clusters]
+        error = seen.on_areas.copy()
+        b, p = np.indices(own.shape, sparse=True)
+        error[own, b, p] -= 1.0
+        slopes = error * (images.strengths.T[:, :, None] ** 2 / len(images))
+        slopes *= ~images.visible[0]
+        error *= slopes
+        return 0.5 * error.sum(), slopes
+
+
+@dataclass(frozen=True)
+class Contrastive(Objective):
+    r"""InfoNCE between two masked views of an image, with the rest of the batch as negatives.
+
+    .. math:: L = \frac1B \sum_b \Big[ -\frac{s_{bb}}{\tau}
+                  + \log \sum_{b'} e^{s_{bb'}/\tau} \Big] + \frac{\rho}{2} \|Q\|_F^2,
+              \qquad s_{bb'} = \bar F_b^\top\, \bar F'_{b'}, \quad
+              \bar F_b = \frac1P \sum_p F_p
+
+    :math:`\bar F_b` is the pooled output on the first view of image b and :math:`\bar F'_{b'}` that
+    on the second view of image b', through which no gradient flows. Images of different clusters
+    have similarity 0, as their features are orthogonal.
+
+    Parameters
+    ----------
+    temperature : float
+        :math:`\tau > 0`.
+    regularization : float, default=0.0
+        :math:`\rho \ge 0`.
+
+    Notes
+    -----
+    Some texts multiply InfoNCE by :math:`\tau`; here it is the plain cross-entropy. The output is
+    pooled over P patches, so that the gradient in one patch's coordinates is of order 1/P: a
+    learning rate that suits :class:`MAE` wants a factor of about P here, and a regularisation of
+    order 1/P competes with the rest.
+    """
+
+    temperature: float
+    regularization: float = 0.0
+    views = 2
+
+    def __post_init__(self):
+        tau = non_negative(self.temperature, "temperature")
+        if tau == 0:
+            raise ValueError("temperature must be positive, got 0.")
+        object.__setattr__(self, "temperature", tau)
+        object.__setattr__(
+            self, "regularization", non_negative(self.regularization, "regularization")
+        )
+
+    def check_batch(self, n_images: int) -> int:
+        """Return the batch size, or raise ValueError: one image has no negatives."""
+        n_images = super().check_batch(n_images)
+        if n_images < 2:
+            raise ValueError(
+                "batch_size must be at least 2 for a contrastive objective, as the other images "
+                "of the batch are the negatives; got 1."
+            )
+        return n_images
+
+    def _loss_and_slopes(self, data, parameters, seen):
+        images, P, tau = seen.images, data.n_patches, self.temperature
+        other = attend(data, parameters, images, 1, positions=seen.positions)
+        first = seen.on_areas.mean(axis=2).T * images.strengths
+        second = other.on_areas.mean(axis=2).T * images.strengths
+        same = images.clusters[:, None] == images.clusters
+        logits = np.where(same, first @ second.T, 0.0) / tau
+        top = logits.max(axis=1, keepdims=True)
+        odds = np.exp(logits - top)
+        total = odds.sum(axis=1, keepdims=True)
+        loss = np.mean(top + np.log(total) - np.diagonal(logits)[:, None])
+        odds /= total
+        odds *= same
+        slopes = (odds @ second - second) * images.strengths / (tau * P * len(images))
+        return loss, slopes.T[:, :, None]
+
+    def _penalty(self):
+        return self.regularization
+
+
+@dataclass(frozen=True)
+class Combined(Objective):
+    r"""A weighted sum of masked reconstruction and contrast, on the same images.
+
+    .. math:: L = \alpha\, L_{\mathrm{MAE}} + \beta\, L_{\mathrm{contrastive}}
+
+    The reconstruction is that of the first view, the one through which the contrastive gradient
+    flows as well.
+
+    Parameters
+    ----------
+    mae, contrastive : float
+        :math:`\alpha` and :math:`\beta`, not negative and not both 0.
+    temperature, regularization : float
+        As for :class:`Contrastive`; the penalty is part of it and is weighed by :math:`\beta`.
+
+    Notes
+    -----
+    Reconstruction sums over masked patches and contrast pools over patches, so that the two pull
+    equally hard only when :math:`\beta/\alpha` is of order P.
+    """
+
+    mae: float
+    contrastive: float
+    temperature: float
+    regularization: float = 0.0
+    views = 2
+
+    def __post_init__(self):
+        for name in ("mae", "contrastive"):
+            object.__setattr__(self, name, non_negative(getattr(self, name), name))
+        if self.mae == self.contrastive == 0:
+            raise ValueError("the weights mae and contrastive must not both be 0.")
+        part = Contrastive(self.temperature, self.regularization)
+        object.__setattr__(self, "temperature", part.temperature)
+        object.__setattr__(self, "regularization", part.regularization)
+
+    @property
+    def contrastive_part(self) -> Contrastive:
+        """The contrastive objective, without its weight."""
+        return Contrastive(self.temperature, self.regularization)
+
+    def check_batch(self, n_images: int) -> int:
+        """Return the batch size, or raise ValueError: one image has no negatives."""
+        return self.contrastive_part.check_batch(n_images)
+
+    def _loss_and_slopes(self, data, parameters, seen):
+        mae, mae_slopes = MAE()._loss_and_slopes(data, parameters, seen)
+        other, slopes = self.contrastive_part._loss_and_slopes(data, parameters, seen)
+        mae_slopes *= self.mae
+        mae_slopes += self.contrastive * slopes
+        return self.mae * mae + self.contrastive * other, mae_slopes
+
+    def _penalty(self):
+        return self.contrastive * self.regularization
