@@ -340,13 +340,15 @@ def compute_equivalent_convergence(run: Run) -> Table:
     compute=compute_equivalent_convergence,
     title="How fast the deterministic equivalent becomes exact",
     alt="Two panels on logarithmic axes, deviations against the dimension d. Above, the scatter "
-    "between draws: points for one entry of the resolvent fall with slope minus one half, points "
-    "for its normalised trace with slope minus one. Below, the distance of the mean from the "
-    "equivalent: points for a diagonal entry and for the two-resolvent product both fall with "
-    "slope minus one. The fitted exponents stand beside the points.",
+    "between draws: points for one entry of the resolvent fall with slope near minus one half, "
+    "points for its normalised trace with slope near minus one. Below, the distance of the mean "
+    "from the equivalent: points for a diagonal entry and for the two-resolvent product both fall "
+    "with slope near minus one. The fitted exponents stand beside the points.",
     caption="Relative deviations from the deterministic equivalent for a diagonal covariance with "
-    "variances 1/2 and 2, d/n = 1/2 and ridge 1/2. Points: over independent draws, with one "
-    "standard error. Lines: fitted powers of d, with the exponents beside them.",
+    "variances 1/2 and 2, d/n = 1/2 and ridge 1/2. One entry: between coordinates of different "
+    "variance. Diagonal entries: coordinates of variance 2. Points: over independent draws, with "
+    "one standard error; the means with control variates. Lines: fitted powers of d, with the "
+    "exponents beside them.",
     chapter=CHAPTER,
     seed=3002,
 )
