@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+from scipy.interpolate import CubicSpline
 from scipy.special import ndtri
 
 from mssl.covariance import AR1, Circulant, Covariance, Isotropic, Scaled, Spiked
@@ -17,7 +18,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, direct_label, measured, theory_line
 from mssl.figures.table import Table
-from mssl.regression import MaskedRegressionCV
+from mssl.regression import MaskedRegression, MaskedRegressionCV
 from mssl.results import Risk
 from mssl.simulation import run_trials, simulate_risk
 from mssl.theory import SSRTheory, elliptical_risk, optimal_ridge
@@ -125,6 +126,15 @@ def _sample_sizes(d: int, lowest: float, highest: float, points: int) -> list[in
     return sorted({max(2, round(d / ratio)) for ratio in ratios}, reverse=True)
 
 
+def _log_axes(*axes) -> None:
+    """Two minor ticks in a decade of every logarithmic axis; eight would say no more."""
+    for ax in axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+                axis.set_minor_formatter(NullFormatter())
+
+
 def _log_ticks(ax, axis: str) -> None:
     """Plain numbers where a logarithmic axis spans about two decades or less."""
     which = ax.xaxis if axis == "x" else ax.yaxis
@@ -170,10 +180,10 @@ def _gamma_theory(rng, *, model, d, ridge, sizes) -> Table:
 
 def compute_error_vs_gamma(run: Run) -> Table:
     """Train and test error of three worlds against d/n, at one ridge."""
-    d = run.pick(test=40, quick=200, paper=800)
-    sizes = _sample_sizes(d, 0.1, 8.0, run.pick(test=8, quick=60, paper=120))
+    d = run.pick(test=40, quick=120, paper=800)
+    sizes = _sample_sizes(d, 0.1, 8.0, run.pick(test=8, quick=40, paper=120))
     few = _sample_sizes(d, 0.125, 8.0, run.pick(test=3, quick=9, paper=13))
-    trials = run.pick(test=2, quick=10, paper=40)
+    trials = run.pick(test=2, quick=6, paper=40)
     settings = [{"model": name, "d": d, "ridge": 0.05} for name in MODELS]
     return Table.concat(
         [
@@ -209,6 +219,7 @@ def draw_error_vs_gamma(data: Table) -> Figure:
     for ax, (name, rows) in zip(axes, data.groups("model"), strict=True):
         _draw_errors(ax, rows, "gamma", ("bayes", "train", "test"))
         ax.set(xscale="log", yscale="log", xlabel="d / n", title=MODELS[name][0])
+    _log_axes(*axes)
     axes[0].set_ylabel("mean squared error")
     # Further down training errors vanish, and nothing is to be read.
     axes[0].set_ylim(bottom=max(1e-2, 0.8 * data["error"].min()))
@@ -257,10 +268,10 @@ def _grid(low: float, high: float, points: int) -> tuple[float, ...]:
 
 def compute_error_vs_ridge(run: Run) -> Table:
     """Train and test error of three worlds against the ridge, below and above d = n."""
-    d = run.pick(test=40, quick=200, paper=800)
-    trials = run.pick(test=2, quick=10, paper=40)
-    many = _grid(1e-3, 30.0, run.pick(test=8, quick=60, paper=120))
-    few = _grid(1e-3, 30.0, run.pick(test=3, quick=10, paper=14))
+    d = run.pick(test=40, quick=120, paper=800)
+    trials = run.pick(test=2, quick=6, paper=40)
+    many = _grid(1e-3, 30.0, run.pick(test=8, quick=40, paper=120))
+    few = _grid(1e-3, 30.0, run.pick(test=3, quick=8, paper=14))
     settings = [{"model": m, "d": d, "gamma": gamma} for gamma in GAMMAS for m in MODELS]
     return Table.concat(
         [
@@ -303,6 +314,7 @@ def draw_error_vs_ridge(data: Table) -> Figure:
         axes[i, 0].set_ylabel(f"error, d/n = {gamma:g}")
     for ax in axes[-1]:
         ax.set_xlabel("ridge")
+    _log_axes(*axes.flat)
     axes[0, 0].set_ylim(bottom=max(1e-2, 0.8 * data["error"].min()))
     first = data.where(model=models[0], gamma=gammas[-1], witness="theory")
     for kind, text, at, shift, align in (
@@ -340,44 +352,42 @@ def _descent_theory(rng, *, setting, d, sizes) -> Table:
     return _rows("theory", results, ("test", "bayes"))
 
 
-def _descent_unit(rng, *, setting, d, n, trials) -> Table:
+def _descent_unit(rng, *, settings, d, n, trials) -> Table:
     covariance = _model("ar1", d)
-    ridge = _descent_ridge(covariance, n, setting)
-    risk = simulate_risk(covariance, n, ridge, trials=trials, rng=rng)
-    return _rows(
-        "measured", [({"setting": setting, "gamma": d / n, "ridge": ridge}, risk)], ("test",)
-    )
+    ridges = [_descent_ridge(covariance, n, setting) for setting in settings]
+    risks = simulate_risk(covariance, n, ridges, trials=trials, rng=rng)
+    results = [
+        ({"setting": setting, "gamma": d / n, "ridge": ridge}, risk)
+        for setting, ridge, risk in zip(settings, ridges, risks, strict=True)
+    ]
+    return _rows("measured", results, ("test",))
 
 
 def compute_double_descent(run: Run) -> Table:
     """Test error of an AR(1) world against d/n at several ridges and at the best one."""
-    d = run.pick(test=40, quick=160, paper=800)
-    trials = run.pick(test=2, quick=12, paper=60)
-    many = _sample_sizes(d, 0.2, 8.0, run.pick(test=8, quick=60, paper=180))
-    many = sorted({*many, d}, reverse=True)  # the peak itself
-    few = _sample_sizes(d, 0.25, 8.0, run.pick(test=3, quick=10, paper=15))
+    d = run.pick(test=40, quick=120, paper=800)
+    trials = run.pick(test=2, quick=8, paper=60)
+    many = _sample_sizes(d, 0.2, 8.0, run.pick(test=8, quick=28, paper=180))
+    # The peak itself, and its steep flanks.
+    steep = (0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 1.0, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2)
+    many = sorted({*many, *(round(factor * d) for factor in steep)}, reverse=True)
+    few = _sample_sizes(d, 0.25, 8.0, run.pick(test=3, quick=9, paper=15))
     settings = [*DESCENT_RIDGES, BEST]
+    # The best ridge is a search at each n, and its curve is smooth: fewer n will do.
+    smooth = _sample_sizes(d, 0.2, 8.0, run.pick(test=3, quick=14, paper=60))
+    # Without a ridge the mean over trials at d = n is ruled by the worst of them.
+    calm = {n: settings[1:] if 0.8 < d / n < 1.25 else settings for n in few}
     return Table.concat(
         [
             run.map(
                 "theory",
                 _descent_theory,
-                # The best ridge is a search at each n, and its curve is smooth: a third will do.
-                [
-                    {"setting": s, "d": d, "sizes": many[::3] if s == BEST else many}
-                    for s in settings
-                ],
+                [{"setting": s, "d": d, "sizes": smooth if s == BEST else many} for s in settings],
             ),
             run.map(
                 "measured",
                 _descent_unit,
-                [
-                    {"setting": s, "d": d, "n": n, "trials": trials}
-                    for s in settings
-                    for n in few
-                    # Without a ridge the mean over trials at d = n is ruled by the worst of them.
-                    if not (s == settings[0] and 0.8 < d / n < 1.25)
-                ],
+                [{"settings": calm[n], "d": d, "n": n, "trials": trials} for n in few],
             ),
         ]
     )
@@ -433,11 +443,11 @@ def _loo_unit(rng, *, d, gamma, ridges, trials) -> Table:
     n = round(d / gamma)
     covariance = uneven_spiked(d)
     risks = simulate_risk(covariance, n, ridges, trials=trials, rng=rng)
-    labels = [{"gamma": gamma, "ridge": ridge} for ridge in ridges]
+    labels = [{"d": d, "gamma": gamma, "ridge": ridge} for ridge in ridges]
     # Between the measured ridges too, for a smooth line.
     between = np.geomspace(ridges[0], ridges[-1], 4 * len(ridges)).tolist()
     predicted = [
-        ({"gamma": gamma, "ridge": ridge}, SSRTheory(covariance, n, ridge).risk)
+        ({"d": d, "gamma": gamma, "ridge": ridge}, SSRTheory(covariance, n, ridge).risk)
         for ridge in sorted({*ridges, *between})
     ]
     return Table.concat(
@@ -450,9 +460,9 @@ def _loo_unit(rng, *, d, gamma, ridges, trials) -> Table:
 
 def compute_loo_gcv_theory(run: Run) -> Table:
     """Test error, its two estimates from the training rows, and its limit, against the ridge."""
-    d = run.pick(test=40, quick=120, paper=600)
-    trials = run.pick(test=2, quick=120, paper=100)
-    ridges = _grid(1e-2, 10.0, run.pick(test=3, quick=9, paper=13))
+    d = run.pick(test=40, quick=60, paper=600)
+    trials = run.pick(test=2, quick=80, paper=100)
+    ridges = _grid(1e-2, 10.0, run.pick(test=3, quick=6, paper=13))
     return run.map(
         "ridges",
         _loo_unit,
@@ -470,8 +480,8 @@ def compute_loo_gcv_theory(run: Run) -> Table:
     alt="Two columns, for d/n of two thirds and of two. Above, test error, its leave-one-out and "
     "its generalised cross-validation estimate lie on one U-shaped curve of theory against the "
     "ridge. Below, their differences from theory in percent: leave-one-out stays close to zero; "
-    "test error and generalised cross-validation depart by about a percent at the smallest "
-    "ridges, downwards on the left and upwards on the right, and by less at larger ones.",
+    "test error and generalised cross-validation depart by one to three percent at the smallest "
+    "ridge, downwards on the left and upwards on the right, and by less at larger ones.",
     caption="Above: error of masked regression on an AR(1) process of unequal variances with a "
     "common factor, from theory (line), as measured on the population (discs), by leave-one-out "
     "(crosses) and by generalised cross-validation (plus signs). Below: the differences from "
@@ -510,12 +520,15 @@ def draw_loo_gcv_theory(data: Table) -> Figure:
     axes[1, 0].set_ylabel("difference")
     axes[1, 0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     axes[0, -1].legend(loc="best")
+    _log_axes(*axes.flat)
     return fig
 
 
 # The best ridge ---------------------------------------------------------------------------------
 
 BEST_MODELS = ("ar1", "power_law")
+# Set without looking at theory, and wide enough that the choice is inside; at an end it would warn.
+LOO_GRID = _grid(3e-3, 30.0, 12)
 
 
 def _best_theory(rng, *, model, d, sizes) -> Table:
@@ -534,16 +547,21 @@ def _best_theory(rng, *, model, d, sizes) -> Table:
     )
 
 
+def _loo_ridge(fitted: MaskedRegressionCV) -> float:
+    """Ridge of least leave-one-out error, between the points of the grid too, by a cubic spline."""
+    logs = np.log(fitted.ridges)
+    between = np.linspace(logs[0], logs[-1], 2001)
+    return float(np.exp(between[np.argmin(CubicSpline(logs, fitted.loo_errors_)(between))]))
+
+
 def _best_unit(rng, *, model, d, n, trials) -> Table:
     covariance = _model(model, d)
-    centre = optimal_ridge(covariance, n).ridge
-    # Wide enough that the chosen ridge is inside; a choice at the end would warn.
-    grid = centre * np.geomspace(10**-1.5, 10**1.5, 25)
 
     def trial(generator):
-        chosen = MaskedRegressionCV(ridges=grid).fit(covariance.sample(n, generator))
-        left = np.eye(d) - chosen.coef_
-        return np.log(chosen.ridge_), np.mean(np.sum(left * covariance.apply(left), axis=0))
+        X = covariance.sample(n, generator)
+        ridge = _loo_ridge(MaskedRegressionCV(ridges=LOO_GRID).fit(X))
+        left = np.eye(d) - MaskedRegression(ridge=ridge).fit(X).coef_
+        return np.log(ridge), np.mean(np.sum(left * covariance.apply(left), axis=0))
 
     logs, errors = np.array(run_trials(trial, trials, rng)).T
     root = np.sqrt(trials)
@@ -562,9 +580,9 @@ def _best_unit(rng, *, model, d, n, trials) -> Table:
 
 def compute_best_ridge(run: Run) -> Table:
     """The ridge of least test error, from theory and chosen by leave-one-out, against d/n."""
-    d = run.pick(test=40, quick=120, paper=600)
-    trials = run.pick(test=2, quick=12, paper=40)
-    many = _sample_sizes(d, 0.1, 8.0, run.pick(test=5, quick=24, paper=80))
+    d = run.pick(test=40, quick=80, paper=600)
+    trials = run.pick(test=2, quick=8, paper=40)
+    many = _sample_sizes(d, 0.1, 8.0, run.pick(test=5, quick=18, paper=80))
     few = _sample_sizes(d, 0.125, 8.0, run.pick(test=2, quick=6, paper=11))
     return Table.concat(
         [
@@ -629,7 +647,7 @@ def draw_best_ridge(data: Table) -> Figure:
 
 
 @cache
-def patch_scales(size: int = PATCH, levels: int = 200) -> np.ndarray:
+def patch_scales(size: int = PATCH, levels: int = 200, stride: int = 7) -> np.ndarray:
     r"""Return how unequal in scale the patches are, as equally likely values.
 
     .. math:: \tau = \frac1d\, x^\top \Sigma^{-1} x
@@ -639,7 +657,9 @@ def patch_scales(size: int = PATCH, levels: int = 200) -> np.ndarray:
     size : int
         Side of a patch.
     levels : int
-        Number of values; each is the mean of :math:`\tau` over an equal share of the population.
+        Number of values; each is the mean of :math:`\tau` over an equal share of the patches.
+    stride : int
+        Every so many of the population's patches are looked at; neighbours are almost the same.
 
     Returns
     -------
@@ -651,7 +671,7 @@ def patch_scales(size: int = PATCH, levels: int = 200) -> np.ndarray:
     tau = np.concatenate(
         [
             np.einsum("ij,ij->i", block @ precision, block) / population.d
-            for block in population.blocks()
+            for block in (whole[::stride] for whole in population.blocks())
         ]
     )
     tau.sort()
@@ -702,7 +722,7 @@ def _patch_unit(rng, *, size, witness, n, ridges, trials) -> Table:
 def _patch_errors(run: Run, panel: str, pairs, measured_at) -> Table:
     """Both theories at `pairs` of n and ridge, both measurements at an n with its ridges."""
     size = run.pick(test=5, quick=PATCH, paper=PATCH)
-    trials = run.pick(test=2, quick=10, paper=100)
+    trials = run.pick(test=2, quick=5, paper=100)
     theory = run.map(f"theory-{panel}", _patch_theory, [{"size": size, "pairs": pairs}])
     settings = [
         {"size": size, "witness": witness, "n": n, "ridges": ridges, "trials": trials}
@@ -716,8 +736,8 @@ def _patch_errors(run: Run, panel: str, pairs, measured_at) -> Table:
 def patch_errors_by_samples(run: Run) -> Table:
     """Test error on real patches against the number of them, at ridge 0.01."""
     d = run.pick(test=5, quick=PATCH, paper=PATCH) ** 2
-    many = np.geomspace(d, 70 * d, run.pick(test=4, quick=30, paper=60)).round().astype(int)
-    few = np.geomspace(d, 70 * d, run.pick(test=2, quick=6, paper=9)).round().astype(int)
+    many = np.geomspace(d, 40 * d, run.pick(test=4, quick=30, paper=60)).round().astype(int)
+    few = np.geomspace(d, 40 * d, run.pick(test=2, quick=6, paper=9)).round().astype(int)
     pairs = tuple((int(n), 0.01) for n in many)
     return _patch_errors(run, "samples", pairs, [(int(n), (0.01,)) for n in few])
 
@@ -755,6 +775,8 @@ def _draw_patch_errors(ax, rows: Table, x: str, *, names: bool) -> None:
     theory_line(ax, plain[x], plain["bayes_error"], "bayes", "Bayes" if names else None)
     ax.set(xscale="log", yscale="log")
     _log_ticks(ax, "y")
+    if x == "n":
+        _log_ticks(ax, "x")
 
 
 @figure(
@@ -779,11 +801,11 @@ def draw_patches_error(data: Table) -> Figure:
     """Draw the error against n on the left and against the ridge on the right."""
     fig = Figure(figsize=(7.2, 3.9))
     left, right = fig.subplots(1, 2, sharey=True)
-    _draw_patch_errors(left, data.where(panel="samples"), "n", names=False)
-    _draw_patch_errors(right, data.where(panel="ridge"), "ridge", names=True)
+    _draw_patch_errors(left, data.where(panel="samples"), "n", names=True)
+    _draw_patch_errors(right, data.where(panel="ridge"), "ridge", names=False)
     left.set(xlabel="patches n", ylabel="test error")
     right.set(xlabel="ridge")
-    right.legend(loc="upper right", fontsize=10)
+    left.legend(loc="upper right", fontsize=10)
     return fig
 
 
@@ -826,7 +848,7 @@ def compute_patches_cv(run: Run) -> Table:
     n = 3 * size * size
     many = _grid(1e-3, 1.0, run.pick(test=4, quick=25, paper=60))
     few = _grid(1e-3, 1.0, run.pick(test=3, quick=9, paper=13))
-    trials = run.pick(test=2, quick=20, paper=100)
+    trials = run.pick(test=2, quick=12, paper=100)
     return Table.concat(
         [
             run.map("theory", _patch_cv_theory, [{"size": size, "n": n, "ridges": many}]),
