@@ -175,6 +175,26 @@ def test_atoms_for_fewer_samples_than_coordinates():
     np.testing.assert_allclose(positions, 1 - 1 / levels, rtol=1e-12)
 
 
+# Gaps of a relative width of 1e-4, with an atom in them for n < m or between sharp peaks for n > m.
+@pytest.mark.parametrize("lam", [5.35, 0.05])
+@pytest.mark.parametrize("n", [476, 498, 502, 520])
+def test_narrow_gap_where_nearly_n_coordinates_share_a_level(n, lam):
+    theory = SSRTheory(Diagonal(np.repeat([1.0, 7.2], 500)), n, lam)
+    masses = [atom.mass for atom in theory.spectrum.atoms]
+    assert masses == pytest.approx([(500 - n) / 1000] * 2 if n < 500 else [])
+    assert theory.spectrum.moment(0) == pytest.approx(1.0, abs=1e-9)
+    assert theory.spectrum.moment(1) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("n", "lam"), [(49, 0.0012), (55, 0.05)])
+def test_narrow_gap_between_blocks(n, lam):
+    correlations = [0.21, 0.45, 0.27, 0.3]
+    model = Blocks(np.tile([2, 3, 5, 10], 10), np.tile(correlations, 10))
+    spectrum = SSRTheory(model, n, lam).spectrum
+    assert spectrum.moment(0) == pytest.approx(1.0, abs=2e-6)
+    assert spectrum.moment(1) == pytest.approx(0.0, abs=1e-5)
+
+
 def test_ridgeless_limits():
     model = Diagonal(np.exp(np.random.default_rng(5).normal(size=100)))
     for n in (50, 300):

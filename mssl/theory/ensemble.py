@@ -109,8 +109,9 @@ class Ensemble:
     **Cost.** When Sigma and D commute (diagonal models, or constant D and known eigenvalues) a
     point costs O(number of distinct eigenvalues) and all points are solved at once. Otherwise
     a point costs a few resolvents of the model, O(d) for AR1 and Blocks. A dense model costs one
-    real symmetric eigendecomposition for each real z (see :class:`Pencil`), and one complex
-    inverse for each Newton step elsewhere.
+    real symmetric eigendecomposition for each real z, of the pencil
+    :math:`L^{-1}(\beta - zD^{-1})L^{-\top}` with :math:`\Sigma = LL^\top`, and one complex inverse
+    for each Newton step elsewhere.
     """
 
     covariance: Covariance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -122,7 +123,7 @@ class Spectrum:
             return (), []
         missing = np.nan
         for refinement in (1, 4, 16):
-            edges = _find_edges(self.ensemble, self.atoms, refinement)
+            edges = _find_edges(self.ensemble, refinement)
             panels, edges = _panels(self.ensemble, edges, self.atoms)
             mass = sum(_integral(p) for p in panels)
             missing = wanted - mass
@@ -503,18 +504,27 @@ class _Scan:
 
     def __init__(self, ensemble, points):
         self.ensemble = ensemble
+        self.levels = _levels(ensemble)
         self.z = np.empty(0)
         self.s = np.empty(0, dtype=complex)
         self.add(points)
 
     def add(self, points):
         points = np.setdiff1d(points, self.z)
+        for level in self.levels:  # at an atom the root is zero, which no solver reaches
+            points = points[np.abs(points - level) > 1e-8 * level]
         if points.size == 0:
             return
         z = np.concatenate([self.z, points])
         s = np.concatenate([self.s, self.ensemble.solve(points, self._guess(points))])
         order = np.argsort(z)
         self.z, self.s = z[order], s[order]
+
+    def offer(self, points):
+        """Add those points that can be solved; the mass of the bulks tells if one was needed."""
+        for point in points:
+            with suppress(ConvergenceError):
+                self.add(np.array([point]))
 
     def _guess(self, points):
         if self.z.size == 0:
@@ -548,14 +558,14 @@ class _Scan:
             self.add(np.concatenate(new))
 
 
-def _find_edges(ensemble, atoms, refinement):
+def _find_edges(ensemble, refinement):
     low, high = _range(ensemble)
     cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
     dear = ensemble.pencil is not None
     count = (500 if cheap else 60 if dear else 130) * refinement
     points = np.geomspace(low, high, count)
-    points = np.concatenate([points, _around_atoms(atoms)])
-    scan = _Scan(ensemble, points[(points > 0)])
+    scan = _Scan(ensemble, points[points > 0])
+    scan.offer(_around_levels(ensemble))
     while scan.inside[-1]:  # the bound was not one, which rounding can do
         scan.add(np.array([2.0 * scan.z[-1]]))
     for _ in range(30):
@@ -581,10 +591,27 @@ def _find_edges(ensemble, atoms, refinement):
     return edges
 
 
-def _around_atoms(atoms):
-    """Points that keep every atom between two gaps."""
-    offsets = np.array([-1e-2, -1e-3, -1e-4, 1e-4, 1e-3, 1e-2])
-    return np.concatenate([[], *[atom.position * (1.0 + offsets) for atom in atoms]])
+def _around_levels(ensemble):
+    """Points in the gaps next to the places beta D_j that many coordinates share.
+
+    Where their number m is close to n the gap is of relative width (1 - m/n)^2 and ends in sharp
+    peaks; for m > n it holds an atom, which no search for an edge must cross. For m = n there is
+    no gap but a hard edge.
+    """
+    if ensemble.floor == 0:
+        return np.empty(0)
+    offsets = 10.0 ** np.arange(-7.0, -1.0)
+    offsets = np.concatenate([-offsets, offsets])
+    return np.concatenate([[], *[level * (1.0 + offsets) for level in _levels(ensemble)]])
+
+
+def _levels(ensemble):
+    """Places beta D_j shared by many coordinates, but not by n, each in a gap of the support."""
+    return [
+        ensemble.floor * float(np.mean(ensemble.weights[group]))
+        for group in _groups(ensemble)
+        if group.size != ensemble.n_samples and group.size >= max(2, ensemble.n_samples // 20)
+    ]
 
 
 def _edge(ensemble, outer, inner, inward):
@@ -596,7 +623,11 @@ def _edge(ensemble, outer, inner, inward):
             if middle in (z_in, z_out):
                 break
             guess = s_in if np.isfinite(s_in) else s_out
-            s = ensemble.solve(np.array([middle]), np.array([guess]))[0]
+            try:
+                s = ensemble.solve(np.array([middle]), np.array([guess]))[0]
+            except ConvergenceError:  # an atom, where s is zero: go round it
+                middle += 0.2 * (z_out - middle)
+                s = ensemble.solve(np.array([middle]), np.array([guess]))[0]
             if s.imag < 0:
                 z_in, s_in = middle, s
             else:
