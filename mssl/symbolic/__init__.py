@@ -45,6 +45,7 @@ from .ridgeless import (
     ridgeless_many_samples,
 )
 from .symbols import gamma, kappa, lam, n, s  # noqa: F401 (importable, but not in a star import)
+from .transition import IsotropicSpike, TwoLevelThreshold, isotropic_spike, two_level_threshold
 
 __all__ = [
     "AR1BestRidge",
@@ -57,6 +58,7 @@ __all__ = [
     "Identity",
     "IsotropicKappa",
     "IsotropicRisk",
+    "IsotropicSpike",
     "KappaNewton",
     "LeaveOneOut",
     "Positivity",
@@ -66,6 +68,7 @@ __all__ = [
     "RiskEquivalents",
     "SymbolicPopulation",
     "TwoAtomBestRidge",
+    "TwoLevelThreshold",
     "ar1",
     "ar1_best_ridge",
     "atoms",
@@ -78,10 +81,12 @@ __all__ = [
     "derivations",
     "isotropic_kappa",
     "isotropic_risk",
+    "isotropic_spike",
     "kappa_newton",
     "leave_one_out",
     "ridge_derivative",
     "ridgeless_few_samples",
     "ridgeless_many_samples",
     "risk_equivalents",
+    "two_level_threshold",
 ]

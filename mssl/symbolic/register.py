@@ -18,6 +18,7 @@ from .isotropic import isotropic_kappa, isotropic_risk
 from .left_out import leave_one_out
 from .populations import correlated_pair
 from .ridgeless import ridgeless_few_samples, ridgeless_many_samples
+from .transition import isotropic_spike, two_level_threshold
 
 
 def derivations() -> dict[str, Callable[[], Derivation]]:
@@ -54,4 +55,6 @@ def derivations() -> dict[str, Callable[[], Derivation]]:
         "kappa_newton": kappa_newton,
         "ar1": ar1,
         "ar1_best_ridge": ar1_best_ridge,
+        "isotropic_spike": isotropic_spike,
+        "two_level_threshold": two_level_threshold,
     }
