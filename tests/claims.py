@@ -6,6 +6,22 @@ Keys are the labels in the book. Each value is a function without arguments that
 
 from __future__ import annotations
 
-from tests.ledger import error, one_coordinate, random_matrices
+from tests.ledger import (
+    against_pca,
+    error,
+    one_coordinate,
+    random_matrices,
+    spectrum,
+    transition,
+    vit,
+)
 
-CLAIMS = {**one_coordinate.CLAIMS, **random_matrices.CLAIMS, **error.CLAIMS}
+CLAIMS = {
+    **one_coordinate.CLAIMS,
+    **random_matrices.CLAIMS,
+    **error.CLAIMS,
+    **spectrum.CLAIMS,
+    **transition.CLAIMS,
+    **against_pca.CLAIMS,
+    **vit.CLAIMS,
+}

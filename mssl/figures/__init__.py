@@ -3,7 +3,15 @@
 ``python -m mssl figures`` writes them all; in a notebook ``mssl.figures.display(name)`` shows one.
 """
 
-from mssl.figures import error, one_coordinate, random_matrices
+from mssl.figures import (
+    against_pca,
+    error,
+    one_coordinate,
+    random_matrices,
+    spectrum,
+    transition,
+    vit,
+)
 from mssl.figures.output import FigureDisplay, data, display, render, show, write
 from mssl.figures.registry import FIGURES, FigureRegistry, RegisteredFigure, figure
 from mssl.figures.runs import SCALES, Run
@@ -17,6 +25,7 @@ __all__ = [
     "RegisteredFigure",
     "Run",
     "Table",
+    "against_pca",
     "data",
     "display",
     "error",
@@ -25,5 +34,8 @@ __all__ = [
     "random_matrices",
     "render",
     "show",
+    "spectrum",
+    "transition",
+    "vit",
     "write",
 ]
