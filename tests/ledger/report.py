@@ -23,8 +23,8 @@ def deviation(check: Check) -> str:
 
 
 def inline(text: str) -> str:
-    """HTML of a title, with its formulas as the page's MathJax wants them."""
-    return re.sub(r"\$([^$]+)\$", r"\\(\1\\)", escape(text, quote=False))
+    """HTML of a title, with its formulas where the page's MathJax looks for them."""
+    return re.sub(r"\$([^$]+)\$", r"<span class='math'>\\(\1\\)</span>", escape(text, quote=False))
 
 
 def table(results: list[tuple[Claim, Check]]) -> str:
