@@ -11,6 +11,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import pytest
+from measure import interleaved, report
 from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dpotrf, dpotri
 from sklearn.linear_model import Ridge, RidgeCV
@@ -30,26 +31,6 @@ def _data(n, d):
 def one_thread():
     with threadpool_limits(limits=1, user_api="blas"):
         yield
-
-
-def _interleaved(*functions, rounds, clock=process_time):
-    """Fewest seconds of each function; the order turns round, the first round is not counted."""
-    times = np.empty((rounds + 1, len(functions)))
-    for number, row in enumerate(times):
-        order = range(len(functions))
-        for j in order if number % 2 else reversed(order):
-            start = clock()
-            functions[j]()
-            row[j] = clock() - start
-    return times[1:].min(axis=0)
-
-
-def _report(benchmark, capsys, text, value, bound, better):
-    """Print one ratio and keep it in pytest-benchmark's record."""
-    benchmark.extra_info[text] = value
-    verdict = "met" if (value <= bound if better == "at most" else value >= bound) else "MISSED"
-    with capsys.disabled():
-        print(f"\n{text}: {value:.3g} ({better} {bound:g}: {verdict})")
 
 
 def _floor(X, ridge):
@@ -82,9 +63,9 @@ def test_fit_against_floor(benchmark, capsys, order):
     X = np.asarray(_data(2000, 1000), order=order)
     model = MaskedRegression(ridge=0.1)
     benchmark.pedantic(model.fit, args=(X,), rounds=5, warmup_rounds=1)
-    ours, floor = _interleaved(lambda: model.fit(X), lambda: _floor(X, 0.1), rounds=10)
+    ours, floor = interleaved(lambda: model.fit(X), lambda: _floor(X, 0.1), rounds=10)
     text = f"fit / (Gram + potrf + potri), d=1000 n=2000, X in {order} order, one BLAS thread"
-    _report(benchmark, capsys, text, ours / floor, 1.5, "at most")
+    report(benchmark, capsys, text, ours / floor, 1.5, "at most")
 
 
 def test_fit_against_floor_on_all_threads(benchmark, capsys):
@@ -93,18 +74,18 @@ def test_fit_against_floor_on_all_threads(benchmark, capsys):
     with threadpool_limits(limits=os.cpu_count(), user_api="blas"):
         benchmark.pedantic(model.fit, args=(X,), rounds=3, warmup_rounds=1)
         functions = (lambda: model.fit(X), lambda: _floor(X, 0.1))
-        ours, floor = _interleaved(*functions, rounds=20, clock=perf_counter)
+        ours, floor = interleaved(*functions, rounds=20, clock=perf_counter)
     text = "fit / (Gram + potrf + potri), d=1000 n=2000, all BLAS threads, by the clock"
-    _report(benchmark, capsys, text, ours / floor, 1.5, "at most")
+    report(benchmark, capsys, text, ours / floor, 1.5, "at most")
 
 
 def test_errors_against_fit(benchmark, capsys):
     X = _data(2000, 1000)
     model = MaskedRegression(ridge=0.1)
     benchmark.pedantic(lambda: model.fit(X).loo_error_, rounds=5, warmup_rounds=1)
-    both, fit = _interleaved(lambda: model.fit(X).loo_error_, lambda: model.fit(X), rounds=7)
+    both, fit = interleaved(lambda: model.fit(X).loo_error_, lambda: model.fit(X), rounds=7)
     text = "fit with train, LOO and GCV errors / fit alone, d=1000 n=2000"
-    _report(benchmark, capsys, text, both / fit, 4, "at most")
+    report(benchmark, capsys, text, both / fit, 4, "at most")
 
 
 @pytest.mark.parametrize(("n", "d", "errors"), [(2000, 1000, False), (2000, 1000, True)])
@@ -122,7 +103,7 @@ def test_memory(benchmark, capsys, n, d, errors):
     tracemalloc.stop()
     benchmark.pedantic(work, rounds=3)
     text = f"peak memory beyond X in d x d arrays, {'fit and errors' if errors else 'fit'}"
-    _report(benchmark, capsys, text, peak / (8 * d * d), 2, "at most")
+    report(benchmark, capsys, text, peak / (8 * d * d), 2, "at most")
 
 
 def test_fit_against_separate_ridges(benchmark, capsys):
@@ -131,16 +112,16 @@ def test_fit_against_separate_ridges(benchmark, capsys):
     benchmark.pedantic(model.fit, args=(X,), rounds=10, warmup_rounds=2)
     ratio = _against_peer(lambda: model.fit(X), peer, X, every=20)
     text = "d scikit-learn Ridge fits / fit, d=500 n=1000, one BLAS thread"
-    _report(benchmark, capsys, text, ratio, 300, "at least")
+    report(benchmark, capsys, text, ratio, 300, "at least")
 
 
 def test_dual_against_primal(benchmark, capsys):
     X = _data(500, 2000)
     model = MaskedRegression(ridge=0.1)
     benchmark.pedantic(model.fit, args=(X,), rounds=5, warmup_rounds=1)
-    ours, primal = _interleaved(lambda: model.fit(X), lambda: _floor(X, 0.1), rounds=5)
+    ours, primal = interleaved(lambda: model.fit(X), lambda: _floor(X, 0.1), rounds=5)
     text = "primal inverse / dual fit, d=2000 n=500"
-    _report(benchmark, capsys, text, primal / ours, 3, "at least")
+    report(benchmark, capsys, text, primal / ours, 3, "at least")
 
 
 def test_path_against_ridgecv(benchmark, capsys):
@@ -151,4 +132,4 @@ def test_path_against_ridgecv(benchmark, capsys):
     benchmark.pedantic(model.fit, args=(X,), rounds=10, warmup_rounds=2)
     ratio = _against_peer(lambda: model.fit(X), peer, X, every=10)
     text = "d RidgeCV fits / MaskedRegressionCV, d=200 n=400, 10 ridges, one BLAS thread"
-    _report(benchmark, capsys, text, ratio, 50, "at least")
+    report(benchmark, capsys, text, ratio, 50, "at least")

@@ -13,6 +13,7 @@ from time import process_time
 
 import numpy as np
 import pytest
+from measure import interleaved, report
 from threadpoolctl import threadpool_limits
 
 from mssl.covariance import Diagonal, Isotropic
@@ -28,26 +29,6 @@ ATOMS, RATIO = (0.5, 2.0, 7.0), 0.2
 def one_thread():
     with threadpool_limits(limits=1, user_api="blas"):
         yield
-
-
-def _interleaved(*functions, rounds):
-    """Fewest seconds of each function; the order turns round, the first round is not counted."""
-    times = np.empty((rounds + 1, len(functions)))
-    for number, row in enumerate(times):
-        order = range(len(functions))
-        for j in order if number % 2 else reversed(order):
-            start = process_time()
-            functions[j]()
-            row[j] = process_time() - start
-    return times[1:].min(axis=0)
-
-
-def _report(benchmark, capsys, text, value, bound, better):
-    """Print one number and keep it in pytest-benchmark's record."""
-    benchmark.extra_info[text] = value
-    verdict = "met" if (value <= bound if better == "at most" else value >= bound) else "MISSED"
-    with capsys.disabled():
-        print(f"\n{text}: {value:.3g} ({better} {bound:g}: {verdict})")
 
 
 def _bare(x, ratio):
@@ -84,9 +65,9 @@ def test_marchenko_pastur_against_formula(benchmark, capsys):
     x = np.linspace(0.01, 3.5, 100_000)
     np.testing.assert_allclose(theory.density(x), _bare(x, 0.5), atol=1e-12)
     benchmark.pedantic(theory.density, args=(x,), rounds=20, warmup_rounds=2)
-    ours, bare = _interleaved(lambda: theory.density(x), lambda: _bare(x, 0.5), rounds=100)
+    ours, bare = interleaved(lambda: theory.density(x), lambda: _bare(x, 0.5), rounds=100)
     text = "Marchenko-Pastur density / bare formula, 1e5 points"
-    _report(benchmark, capsys, text, ours / bare, 1.5, "at most")
+    report(benchmark, capsys, text, ours / bare, 1.5, "at most")
 
 
 def test_three_atoms_against_roots(benchmark, capsys):
@@ -97,10 +78,10 @@ def test_three_atoms_against_roots(benchmark, capsys):
     exact = _roots(x, ATOMS, d / theory.n_samples)
     error = np.max(np.abs(theory.density(x) - exact))
     text = "three atoms, 1000 points: largest error against the roots of the polynomial"
-    _report(benchmark, capsys, text, error, 1e-9, "at most")
-    ours, roots = _interleaved(lambda: theory.density(x), lambda: _roots(x, ATOMS, RATIO), rounds=3)
+    report(benchmark, capsys, text, error, 1e-9, "at most")
+    ours, roots = interleaved(lambda: theory.density(x), lambda: _roots(x, ATOMS, RATIO), rounds=3)
     text = "roots of the polynomial, point by point / density, three atoms, 1000 points"
-    _report(benchmark, capsys, text, roots / ours, 1, "at least")
+    report(benchmark, capsys, text, roots / ours, 1, "at least")
 
 
 def test_three_atoms_against_rmtool(benchmark, capsys):
@@ -120,9 +101,9 @@ def test_three_atoms_against_rmtool(benchmark, capsys):
     benchmark.pedantic(theory.density, args=(x,), rounds=5, warmup_rounds=1)
     with capsys.disabled():
         print(f"\nlargest error, three atoms: {error:.1e}, of RMTool {theirs:.1e}")
-    ours, other = _interleaved(lambda: theory.density(x), peer, rounds=3)
+    ours, other = interleaved(lambda: theory.density(x), peer, rounds=3)
     text = "RMTool, its polynomial given / density, three atoms, 1000 points"
-    _report(benchmark, capsys, text, other / ours, 1, "at least")
+    report(benchmark, capsys, text, other / ours, 1, "at least")
 
 
 def test_200_atoms_against_freealg(benchmark, capsys):
@@ -138,7 +119,7 @@ def test_200_atoms_against_freealg(benchmark, capsys):
         peer = distributions.CompoundFreePoisson(atoms, np.full(d, 1.0 / d), ratio)
         theirs = np.asarray(peer.density(x)) / ratio
     slow = process_time() - start
-    (fast,) = _interleaved(lambda: theory.density(x), rounds=3)
+    (fast,) = interleaved(lambda: theory.density(x), rounds=3)
     # The equation itself judges both: v = -1 / (x - gamma <t / (1 + t v)>).
     v = ratio * theory.spectrum.stieltjes(x) + (ratio - 1.0) / x
     ours = v.imag / (np.pi * ratio)
@@ -154,7 +135,7 @@ def test_200_atoms_against_freealg(benchmark, capsys):
     assert np.all(v.imag > 0)
     np.testing.assert_allclose(theory.density(x), ours, atol=1e-12)
     text = "freealg / density, 200 atoms, 1000 points"
-    _report(benchmark, capsys, text, slow / fast, 100, "at least")
+    report(benchmark, capsys, text, slow / fast, 100, "at least")
 
 
 def _large_density(connection):
@@ -183,5 +164,5 @@ def test_many_variances(benchmark, capsys):
     seconds, peak, good = benchmark.pedantic(work, rounds=1)
     assert good
     text = "500 points of the density of A_hat, 1e5 distinct variances: "
-    _report(benchmark, capsys, text + "CPU seconds", seconds, 10, "at most")
-    _report(benchmark, capsys, text + "peak GB of the whole process", peak / 1e9, 1, "at most")
+    report(benchmark, capsys, text + "CPU seconds", seconds, 10, "at most")
+    report(benchmark, capsys, text + "peak GB of the whole process", peak / 1e9, 1, "at most")

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+from measure import report
 from threadpoolctl import ThreadpoolController
 
 from mssl.vit import MAE, Contrastive, Parameters, PatchData
@@ -68,14 +69,6 @@ def _torch_step(torch, objective, phi, upsilon, images):
     return loss.detach()
 
 
-def _report(benchmark, capsys, text, value, bound, better):
-    """Print one ratio and keep it in pytest-benchmark's record."""
-    benchmark.extra_info[text] = value
-    verdict = "met" if (value <= bound if better == "at most" else value >= bound) else "MISSED"
-    with capsys.disabled():
-        print(f"\n{text}: {value:.3g} ({better} {bound:g}: {verdict})")
-
-
 @objectives
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_step_against_pytorch(benchmark, capsys, name, precision):
@@ -113,7 +106,7 @@ def test_step_against_pytorch(benchmark, capsys, name, precision):
     ours, theirs = times.min(axis=0)
     text = f"PyTorch step in {precision} / step, {name}, P=196, 64 images, K=10, by the clock"
     # Ours always works in double precision; a peer in single precision does half the work.
-    _report(benchmark, capsys, text, theirs / ours, 5 if precision == "float64" else 2, "at least")
+    report(benchmark, capsys, text, theirs / ours, 5 if precision == "float64" else 2, "at least")
 
 
 @objectives
@@ -127,4 +120,4 @@ def test_memory(benchmark, capsys, name):
     tracemalloc.stop()
     benchmark.pedantic(lambda: _our_step(objective, at, images), rounds=5)
     text = f"peak memory of a step in megabytes, {name}, P=196, 64 images, K=10"
-    _report(benchmark, capsys, text, peak / 1e6, 200, "at most")
+    report(benchmark, capsys, text, peak / 1e6, 200, "at most")
