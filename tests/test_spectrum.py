@@ -186,6 +186,25 @@ def test_narrow_gap_where_nearly_n_coordinates_share_a_level(n, lam):
     assert theory.spectrum.moment(1) == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("levels", "n", "lam"),
+    [
+        ((0.73, 1.51, 2.84), 50, 0.0034),  # two places that n coordinates share
+        ((0.26, 0.65, 1.3), 50, 10.8),
+        ((1.53, 2.11, 1.17), 100, 0.006),  # a gap of relative width 4e-6 next to the hard edge
+    ],
+)
+def test_a_level_that_exactly_n_coordinates_share(levels, n, lam):
+    spectrum = SSRTheory(Diagonal(np.repeat(levels, [100, 50, 50])), n, lam).spectrum
+    assert spectrum.moment(0) == pytest.approx(1.0, abs=1e-9)
+    # Between the levels lie gaps, so that each bulk holds a whole number of eigenvalues.
+    edges = spectrum.edges.reshape(-1, 2)
+    gaps = 0.5 * (edges[:-1, 1] + edges[1:, 0])
+    held = 200 * spectrum.cdf(gaps)
+    np.testing.assert_allclose(held, np.round(held), atol=1e-6)
+    assert len(edges) > 2
+
+
 @pytest.mark.parametrize(("n", "lam"), [(49, 0.0012), (55, 0.05)])
 def test_narrow_gap_between_blocks(n, lam):
     correlations = [0.21, 0.45, 0.27, 0.3]

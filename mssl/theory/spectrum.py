@@ -262,19 +262,23 @@ class Spectrum:
 
 @dataclass(frozen=True, eq=False)
 class CoefficientSpectrum:
-    r"""Limiting law of the eigenvalues of :math:`\hat A = I - QD^{-1}`.
+    r"""Limiting law of the eigenvalues of :math:`\hat A = \frac1q(I - QD^{-1})`.
 
-    .. math:: a = 1 - \frac1\nu, \qquad \varrho_A(a) = \nu^2 \varrho_M(\nu), \qquad
-              \frac1d\mathrm{Tr}\,(\hat A - z)^{-1} = \frac{1 + \zeta\,m_M(\zeta)}{1 - z}, \quad
-              \zeta = \frac{1}{1 - z}
+    .. math:: a = \frac1q\Big(1 - \frac1\nu\Big), \qquad
+              \varrho_A(a) = q\,\nu^2 \varrho_M(\nu), \qquad
+              \frac1d\mathrm{Tr}\,(\hat A - z)^{-1} = q\,\zeta\,(1 + \zeta\,m_M(\zeta)), \quad
+              \zeta = \frac{1}{1 - qz}
 
-    with :math:`\nu` an eigenvalue of :math:`M = D^{1/2}(S + \lambda)D^{1/2}`. All eigenvalues are
-    real, at most 1, and their mean is 0.
+    with :math:`\nu` an eigenvalue of :math:`M = D^{1/2}(S + \Lambda)D^{1/2}`. Without a mask rate
+    q is 1 and :math:`\Lambda` is :math:`\lambda I`. All eigenvalues are real, at most 1/q, and
+    their mean is 0.
 
     Parameters
     ----------
     source : Spectrum
         The law of M.
+    keep : float, default=1.0
+        The probability q that a coordinate is visible.
 
     Attributes
     ----------
@@ -282,7 +286,7 @@ class CoefficientSpectrum:
         Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
     atoms : tuple of Atom
         Ascending. For n < d, eigenvalues that no sample has touched; at ridge zero also the n
-        eigenvalues at a = 1.
+        eigenvalues at a = 1/q.
 
     Notes
     -----
@@ -291,39 +295,46 @@ class CoefficientSpectrum:
     """
 
     source: Spectrum
+    keep: float = 1.0
+
+    def eigenvalue(self, nu):
+        """The eigenvalue of A_hat that belongs to one of M."""
+        return (1.0 - 1.0 / nu) / self.keep
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
-        atoms = [Atom(1.0 - 1.0 / atom.position, atom.mass) for atom in self.source.atoms]
+        atoms = [Atom(self.eigenvalue(atom.position), atom.mass) for atom in self.source.atoms]
         if self.source.infinite_mass:
-            atoms.append(Atom(1.0, self.source.infinite_mass))
+            atoms.append(Atom(1.0 / self.keep, self.source.infinite_mass))
         return tuple(atoms)
 
     @cached_property
     def edges(self) -> Array:
         with np.errstate(divide="ignore"):
-            return _frozen(1.0 - 1.0 / self.source.edges)
+            return _frozen(self.eigenvalue(self.source.edges))
 
     def stieltjes(self, z) -> Array:
         """The Stieltjes transform at complex z, or on the real axis its limit from above."""
         z = np.asarray(z, dtype=complex)
-        if np.any(z == 1):
-            raise ValueError("z must not be 1, where the eigenvalues of A_hat accumulate.")
-        inverse = 1.0 / (1.0 - z)
-        return inverse * (1.0 + inverse * self.source.stieltjes(inverse))
+        if np.any(self.keep * z == 1):
+            raise ValueError(
+                f"z must not be {1.0 / self.keep:g}, where the eigenvalues of A_hat accumulate."
+            )
+        inverse = 1.0 / (1.0 - self.keep * z)
+        return self.keep * inverse * (1.0 + inverse * self.source.stieltjes(inverse))
 
     def density(self, a) -> Array:
-        """Density at real points a of any shape; zero outside the bulks and from 1 on."""
-        a = _real(a, "a")
+        """Density at real points a of any shape; zero outside the bulks and from 1/q on."""
+        a = self.keep * _real(a, "a")
         result = np.zeros(a.shape)
         below = a < 1.0
         nu = 1.0 / (1.0 - a[below])
-        result[below] = nu**2 * self.source.density(nu)
+        result[below] = self.keep * nu**2 * self.source.density(nu)
         return result[()]
 
     def cdf(self, a) -> Array:
         """Fraction of the eigenvalues that are at most a, for real a of any shape."""
-        a = _real(a, "a")
+        a = self.keep * _real(a, "a")
         result = np.ones(a.shape)
         below = a < 1.0
         result[below] = self.source.cdf(1.0 / (1.0 - a[below]))
@@ -331,13 +342,13 @@ class CoefficientSpectrum:
 
     def quantile(self, p) -> Array:
         """Smallest a with cdf(a) >= p, for p in [0, 1]."""
-        return 1.0 - 1.0 / self.source.quantile(p)
+        return self.eigenvalue(self.source.quantile(p))
 
     def expect(self, function: Callable[[Array], Array]) -> float:
         """Mean of a function over the law, atoms counted."""
         top = self.source.infinite_mass
-        value = self.source.expect(lambda nu: function(1.0 - 1.0 / nu))
-        return value + (top * float(function(np.ones(1))[0]) if top else 0.0)
+        value = self.source.expect(lambda nu: function(self.eigenvalue(nu)))
+        return value + (top * float(function(np.ones(1) / self.keep)[0]) if top else 0.0)
 
     def moment(self, k: int) -> float:
         r"""The moment :math:`\frac1d \mathrm{Tr}\,\hat A^k`."""
@@ -348,7 +359,7 @@ def _marchenko_pastur(ensemble, x):
     """White noise in closed form: M = D (v W / rho + beta) for the white Wishart matrix W."""
     gamma = ensemble.d / ensemble.n_samples
     variance, weight = float(ensemble.law.variances[0]), float(ensemble.law.weights[0])
-    rho, beta = ensemble.shrinkage, ensemble.floor
+    rho, beta = ensemble.shrinkage, float(np.max(ensemble.floor))
     if rho == 0 or variance == 0:
         return np.zeros(x.shape)
     slope = rho / (weight * variance)
@@ -420,18 +431,26 @@ def _integral(panel):
 
 def _groups(ensemble):
     """Coordinates with equal beta D, as a list of index arrays."""
-    if ensemble.floor == 0:
+    if not np.any(ensemble.floor):
         return [np.arange(ensemble.d)]
-    order = np.argsort(ensemble.weights, kind="stable")
-    sorted_ = ensemble.weights[order]
+    key = ensemble.levels if ensemble.graded else ensemble.weights
+    order = np.argsort(key, kind="stable")
+    sorted_ = key[order]
     cut = np.flatnonzero(np.diff(sorted_) > 1e-9 * sorted_[1:]) + 1
     return np.split(order, cut)
+
+
+def _place(ensemble, group):
+    """The common beta D of a group."""
+    if ensemble.graded:
+        return float(np.mean(ensemble.levels[group]))
+    return ensemble.floor * float(np.mean(ensemble.weights[group]))
 
 
 def _hard_places(ensemble):
     """Places beta D_j shared by exactly n coordinates: the density may diverge there."""
     return [
-        ensemble.floor * float(ensemble.weights[group[0]])
+        float(ensemble.levels[group[0]])
         for group in _groups(ensemble)
         if group.size == ensemble.n_samples
     ]
@@ -451,8 +470,7 @@ def _atoms(ensemble):
         rank = _rank(ensemble.covariance, group, null)
         count = group.size - min(n, rank)
         if count > 0:
-            place = ensemble.floor * float(np.mean(ensemble.weights[group]))
-            yield Atom(place, count / d)
+            yield Atom(_place(ensemble, group), count / d)
 
 
 def _null_weight(covariance):
@@ -480,16 +498,11 @@ def _rank(covariance, group, null):
 
 def _range(ensemble):
     """Bounds of the support, from below and from above."""
-    rho, beta, weights, n = (
-        ensemble.shrinkage,
-        ensemble.floor,
-        ensemble.weights,
-        ensemble.n_samples,
-    )
-    high = beta * weights.max()
+    rho, weights, n = ensemble.shrinkage, ensemble.weights, ensemble.n_samples
+    high = ensemble.levels.max()
     if rho > 0:
         high += 1.1 * ensemble.population_top * (1.0 + np.sqrt(ensemble.d / n)) ** 2 / rho
-    low = beta * weights.min()
+    low = ensemble.levels.min()
     if low == 0:
         low = 1e-9 * high
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -584,10 +597,10 @@ def _find_edges(ensemble, refinement):
             _edge(ensemble, (scan.z[outer], scan.s[outer]), (scan.z[inner], scan.s[inner]), inward)
         )
     for place in _hard_places(ensemble):
-        edges = [
-            Edge(place, np.nan, e.inward) if abs(e.position - place) <= 1e-5 * place else e
-            for e in edges
-        ]
+        # Only the nearest edge: the gap's other end may be as close as 1e-5.
+        k = int(np.argmin([abs(edge.position - place) for edge in edges]))
+        if abs(edges[k].position - place) <= 1e-5 * place:
+            edges[k] = Edge(place, np.nan, edges[k].inward)
     return edges
 
 
@@ -595,10 +608,10 @@ def _around_levels(ensemble):
     """Points in the gaps next to the places beta D_j that many coordinates share.
 
     Where their number m is close to n the gap is of relative width (1 - m/n)^2 and ends in sharp
-    peaks; for m > n it holds an atom, which no search for an edge must cross. For m = n there is
-    no gap but a hard edge.
+    peaks; for m > n it holds an atom, which no search for an edge must cross. For m = n the gap
+    lies on one side of the place only, and a hard edge on the other.
     """
-    if ensemble.floor == 0:
+    if not np.any(ensemble.floor):
         return np.empty(0)
     offsets = 10.0 ** np.arange(-7.0, -1.0)
     offsets = np.concatenate([-offsets, offsets])
@@ -606,11 +619,11 @@ def _around_levels(ensemble):
 
 
 def _levels(ensemble):
-    """Places beta D_j shared by many coordinates, but not by n, each in a gap of the support."""
+    """Places beta D_j shared by many coordinates, each in a gap of the support or at its end."""
     return [
-        ensemble.floor * float(np.mean(ensemble.weights[group]))
+        _place(ensemble, group)
         for group in _groups(ensemble)
-        if group.size != ensemble.n_samples and group.size >= max(2, ensemble.n_samples // 20)
+        if group.size >= max(2, ensemble.n_samples // 20)
     ]
 
 
@@ -724,10 +737,19 @@ def _panels(ensemble, edges, atoms):
                 series = dct(row, type=2) / size
                 series[0] *= 0.5
                 tail = np.abs(series[-size // 4 :]).max() * (b - a)
-                if tail <= tolerance * max(top, 1e-300) or level == depth:
+                halves = [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
+                enough = tail <= tolerance * max(top, 1e-300) or level == depth
+                if enough or not all(_resolved(place, nodes, half) for half in halves):
                     done.append(_Panel(index, a, b, series, 0.0))
                 else:
-                    following += [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
+                    following += halves
             todo = following
     done.sort(key=lambda p: (p.bulk, p.start))
     return done, edges
+
+
+def _resolved(place, nodes, panel):
+    """Whether no node of a panel is so close to an end of its bulk that rounding moves it."""
+    a, b = panel
+    x = place.place(a + 0.5 * (b - a) * (nodes[[-1, 0]] + 1.0))
+    return x[0] > place.low * (1.0 + 1e-13) and x[1] < place.high * (1.0 - 1e-13)

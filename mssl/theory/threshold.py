@@ -38,7 +38,8 @@ def critical_strength(
     -------
     float
         Infinity when the direction stays inside the bulk up to `largest`, as a single coordinate
-        does: it has nothing to be predicted from.
+        does at small ridge: it has nothing to be predicted from. A large ridge can make an outlier
+        of a loud coordinate.
 
     Notes
     -----
