@@ -268,8 +268,8 @@ def compute_first_step(run: Run) -> Table:
     title="The information gap decides what is learned first",
     alt="On a logarithmic axis, the ratio of the two first velocities against the information gap: "
     "two rising curves, one for each size of the global area, run through their measured points. "
-    "They cross the level one near a gap of 0.1. A dashed straight line, the leading order, runs "
-    "below the curve of the small global area everywhere and close to that of the large one.",
+    "They cross the level one at small positive gaps. A dashed straight line, the leading order, "
+    "runs below the curve of the small global area everywhere and close to that of the large one.",
     caption="How fast a local patch first unlearns the global feature, relative to how fast it "
     "first learns its own; 100 patches, half masked. Points: gradients at the start, with "
     "bars of one standard error. Lines: exact averages. Dashed: the leading order in the number "
@@ -369,10 +369,11 @@ def compute_trajectories(run: Run) -> Table:
     title="Two phases for a positive gap, one for a negative gap",
     alt="Two columns of three panels, left for a positive and right for a negative information "
     "gap. Top: the correlation with the own feature rises late on the left and early on the right; "
-    "the one with the global feature falls first and deeply on the left, slightly on the right; "
+    "the one with the global feature falls first and deeply on the left, less on the right; "
     "the one with other local features stays near zero. Middle: attention on the global area falls "
-    "first on the left, then attention on the own area rises towards one; on the right only the "
-    "rise is seen. Bottom: the loss falls towards a dotted floor. Points lie on the lines.",
+    "first on the left, then attention on the own area rises towards one; on the right it rises "
+    "from the start. Bottom: the loss falls towards a dotted floor, on the left after a shoulder. "
+    "Closed points lie on the lines; open points show attention on the own area rising sooner.",
     caption="Gradient descent (points, mean over runs; the bars of one standard error are mostly "
     "within the points) and its mean field (lines), positions frozen. Top: correlation of a local "
     "patch with its own, the global and any other local feature. Middle: its attention when it is "
@@ -589,7 +590,7 @@ def _phase_unit(rng, *, name, n_patches) -> Table:
 
 def compute_phase_times(run: Run) -> Table:
     """Phase times of the mean field over the number of patches, with their leading order."""
-    powers = run.pick(test=(3, 5), quick=(3, 4, 5, 6, 7, 8), paper=np.arange(3, 8.26, 0.25))
+    powers = run.pick(test=(3, 5), quick=(3, 4, 5, 6, 7, 8), paper=np.arange(3, 8.01, 0.25))
     return run.map(
         "phases",
         _phase_unit,
@@ -602,14 +603,16 @@ def compute_phase_times(run: Run) -> Table:
     compute=compute_phase_times,
     title="How long the phases last",
     alt="Two panels of times against the number of patches on logarithmic axes. Left, positive "
-    "gap: points for learning, crossing and unlearning rise along straight lines of slopes 0.4, "
-    "0.4 and 0.2; unlearning starts near the other two and falls far behind as images grow. Right, "
+    "gap: points for learning, crossing and unlearning rise along their lines, unlearning at half "
+    "the slope of learning; unlearning lies above crossing for small images and below it for large "
+    "ones. Right, "
     "negative gap: points for learning alone, which approach a line of slope 0.3 from above.",
     caption="Phase times of the mean field (points) and their leading order in closed form (lines) "
     "against the number of patches. Left: global and local areas with exponents 0.9 and 0.6, "
     "information gap 0.2. Right: 0.75 and 0.7, gap -0.2, where the first phase does not exist. "
     "Unlearning: the correlation with the global feature has fallen by 1. Crossing: the own one "
-    "moves faster. Learning: half of the attention is on the own area.",
+    "moves faster. Learning: half of the attention is on the own area. A time for unlearning is "
+    "given where it comes before learning.",
     chapter=MASKED,
     seed=8005,
     missing=("time", "leading"),

@@ -230,8 +230,9 @@ class PatchData:
         .. math:: \Delta = (1 - \kappa_s) - 2\,(1 - \kappa_c), \qquad
                   P^{\Delta} = \frac{C_g^2}{P\,C_s}
 
-        Up to a factor 1 - mask_rate, :math:`P^\Delta` is how much faster than its own feature a
-        local patch first unlearns the global one, see :func:`mssl.vit.symbolic.growth_rates`.
+        To leading order and up to a factor 1 - mask_rate, :math:`P^\Delta` is how much faster
+        than its own feature a local patch first unlearns the global one, see
+        :func:`mssl.vit.symbolic.growth_rates`.
         """
         return (1 - self.local_exponent) - 2 * (1 - self.global_exponent)
 
