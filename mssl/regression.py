@@ -37,9 +37,10 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mssl.masking import MaskLaw, best_predictor
 from mssl.validation import non_negative
 
-__all__ = ["MaskedRegression", "MaskedRegressionCV"]
+__all__ = ["MaskedRegression", "MaskedRegressionCV", "masked_regression"]
 
 _CHUNK = 1 << 17  # entries of one block of rows: 1 MB, which stays in cache
 _BLOCK = 128  # columns mirrored at a time
@@ -711,6 +712,61 @@ def _open_unit(value, name):
     if not 0.0 < number < 1.0:
         raise ValueError(f"{name} must lie strictly between 0 and 1, or be None; got {value!r}.")
     return number
+
+
+def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
+    r"""Learn the best linear predictor of hidden coordinates, for any law of masks.
+
+    .. math:: (S \circ W_k + \lambda I)\,a_k = s_k \circ w_k, \qquad S = \tfrac1n X^\top X
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        At least two samples, one per row.
+    law : MaskLaw
+        What is hidden, from :mod:`mssl.masking`.
+    ridge : float, default=1.0
+        The penalty :math:`\lambda \ge 0`.
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_features)
+        Column k predicts feature k from the visible ones, the hidden ones being 0.
+
+    Notes
+    -----
+    A law with moments :math:`w^{(1)}, w^{(2)}` that are the same for all coordinates (see
+    :mod:`mssl.masking`) is fitted by :class:`MaskedRegression`, at the rate
+    :math:`1 - w^{(2)}/w^{(1)}` and the ridge :math:`\lambda w^{(2)}/w^{(1)2}`, by whichever route
+    is shorter; other laws column by column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssl.masking import ContiguousBlocks, Exactly
+    >>> from mssl.regression import masked_regression
+    >>> X = np.random.default_rng(0).standard_normal((30, 6))
+    >>> masked_regression(X, Exactly(2), ridge=0.1).shape
+    (6, 6)
+    >>> A = masked_regression(X, ContiguousBlocks(2), ridge=0.1)
+    >>> bool(np.all(A.diagonal() == 0))
+    True
+    """
+    ridge = non_negative(ridge, "ridge")
+    model = MaskedRegression(ridge)
+    X = model._validate(X, reset=True)
+    d = X.shape[1]
+    if not isinstance(law, MaskLaw):
+        raise ValueError(
+            f"law must be a mask law such as Bernoulli(0.5), got {type(law).__name__}."
+        )
+    moments = law.exchangeable_moments(law.check(d))
+    if moments is None or moments[1] == 0.0:
+        return best_predictor(X.T @ X / len(X), law, ridge)
+    once, twice = moments
+    if once == twice:
+        return model.fit(X).coef_
+    return MaskedRegression(ridge * twice / once**2, 1.0 - twice / once).fit(X).coef_
 
 
 class MaskedRegressionCV(_MaskedBase):

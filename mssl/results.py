@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Risk"]
+__all__ = ["MaskedRisk", "Risk"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,3 +42,25 @@ class Risk:
     test_error_by_coordinate: np.ndarray
     bayes_error_by_coordinate: np.ndarray
     standard_error: Risk | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MaskedRisk(Risk):
+    r"""Errors of a masked regression that was trained on masks of some rate p = 1 - q.
+
+    The inherited errors are those on a hidden coordinate at that rate.
+
+    Attributes
+    ----------
+    full_view_error : float
+        Error of :math:`\hat A` when all other coordinates are visible.
+    rescaled_error : float
+        The same of :math:`q\hat A`.
+    full_view_error_by_coordinate, rescaled_error_by_coordinate : ndarray of shape (n_features,)
+        The same, coordinate by coordinate.
+    """
+
+    full_view_error: float
+    rescaled_error: float
+    full_view_error_by_coordinate: np.ndarray
+    rescaled_error_by_coordinate: np.ndarray

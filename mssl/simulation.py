@@ -15,7 +15,7 @@ from .regression import MaskedRegression
 from .results import Risk
 from .validation import as_generator, non_negative, positive_integer
 
-__all__ = ["run_trials", "simulate_risk"]
+__all__ = ["average_risks", "run_trials", "simulate_risk"]
 
 
 def run_trials(
@@ -125,7 +125,7 @@ def simulate_risk(
         return [_measure(covariance, X, ridge, bayes) for ridge in ridges]
 
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
-    risks = [_average(measured) for measured in zip(*outcomes, strict=True)]
+    risks = [average_risks(measured) for measured in zip(*outcomes, strict=True)]
     return risks[0] if scalar else risks
 
 
@@ -147,13 +147,14 @@ def _measure(covariance, X, ridge, bayes) -> Risk:
     )
 
 
-def _average(measured: tuple[Risk, ...]) -> Risk:
+def average_risks(measured: tuple[Risk, ...]) -> Risk:
     """Mean over trials, with its standard error."""
-    names = [f.name for f in fields(Risk) if f.name != "standard_error"]
+    kind = type(measured[0])
+    names = [f.name for f in fields(kind) if f.name != "standard_error"]
     stacked = {name: np.array([getattr(m, name) for m in measured]) for name in names}
     means = {name: values.mean(axis=0) for name, values in stacked.items()}
     errors = {
         name: values.std(axis=0, ddof=1) / np.sqrt(len(measured))
         for name, values in stacked.items()
     }
-    return Risk(**means, standard_error=Risk(**errors))
+    return kind(**means, standard_error=kind(**errors))

@@ -98,8 +98,9 @@ class Circulant(Covariance):
             if np.ndim(b) == 0:
                 return np.full(self.d, b * np.mean(gains**2))
             row = np.fft.ifft(gains)
-            row = row if np.iscomplexobj(gains) else row.real
-            return self._filter(np.fft.fft(row**2), b)
+            if np.iscomplexobj(gains):
+                return self._filter(np.fft.fft(row**2), b)
+            return self._filter(np.fft.fft(row.real**2).real, b)  # an even row: a real transform
 
         return Resolvent(
             shift=shift,

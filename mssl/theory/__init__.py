@@ -3,6 +3,19 @@
 from .elliptical import EllipticalRisk, elliptical_risk
 from .ensemble import Ensemble
 from .equivalents import Equivalent, solve_kappa
+from .masked import (
+    DiagonalReplacement,
+    MaskedErrors,
+    OptimalMasking,
+    diagonal_replacement_bound,
+    equivalent_ridge,
+    mask_penalty,
+    masked_bayes_error_by_coordinate,
+    optimal_mask_rate,
+    optimal_masked_ridge,
+    optimal_masking,
+    solve_masked,
+)
 from .pca import PCASpike, PCATheory
 from .risk import OptimalRidge, SSRTheory, bayes_error_by_coordinate, optimal_ridge
 from .spectrum import Atom, CoefficientSpectrum, Spectrum
@@ -12,9 +25,12 @@ from .threshold import critical_strength
 __all__ = [
     "Atom",
     "CoefficientSpectrum",
+    "DiagonalReplacement",
     "EllipticalRisk",
     "Ensemble",
     "Equivalent",
+    "MaskedErrors",
+    "OptimalMasking",
     "OptimalRidge",
     "Outlier",
     "PCASpike",
@@ -25,8 +41,16 @@ __all__ = [
     "SpikedEnsemble",
     "bayes_error_by_coordinate",
     "critical_strength",
+    "diagonal_replacement_bound",
     "elliptical_risk",
+    "equivalent_ridge",
+    "mask_penalty",
+    "masked_bayes_error_by_coordinate",
+    "optimal_mask_rate",
+    "optimal_masked_ridge",
+    "optimal_masking",
     "optimal_ridge",
     "solve_kappa",
+    "solve_masked",
     "split_spikes",
 ]

@@ -45,7 +45,9 @@ class Pencil:
 
     def __init__(self, root, weights, floor):
         inverse = solve_triangular(root, np.eye(len(root)), lower=True)
-        self.k0 = floor * (inverse @ inverse.T)
+        self.k0 = (
+            floor * (inverse @ inverse.T) if np.ndim(floor) == 0 else (inverse * floor) @ inverse.T
+        )
         self.k1 = (inverse / weights) @ inverse.T
         self.known = {}
 
@@ -60,11 +62,12 @@ class Pencil:
 
 
 class Law(NamedTuple):
-    """Commuting Sigma and D: joint eigenvalues with multiplicities."""
+    """Commuting Sigma, D and beta: joint eigenvalues with multiplicities."""
 
     variances: Array
     weights: Array
     counts: Array
+    floors: Array | float
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,8 +92,9 @@ class Ensemble:
         Number of samples n.
     weights : ndarray of shape (n_features,)
         The diagonal of D, positive.
-    floor : float
-        :math:`\beta \ge 0`.
+    floor : float or ndarray of shape (n_features,)
+        :math:`\beta \ge 0`; a vector is the diagonal of a matrix that takes the place of
+        :math:`\beta I`.
     shrinkage : float
         :math:`\rho \ge 0`. At zero, n eigenvalues of M are infinite and the others are finite.
 
@@ -117,12 +121,22 @@ class Ensemble:
     covariance: Covariance
     n_samples: int
     weights: Array
-    floor: float
+    floor: float | Array
     shrinkage: float
 
     @property
     def d(self) -> int:
         return self.covariance.d
+
+    @property
+    def graded(self) -> bool:
+        r"""Whether :math:`\beta` is a vector."""
+        return np.ndim(self.floor) > 0
+
+    @property
+    def levels(self) -> Array:
+        r""":math:`\beta_kD_k`, what an eigenvector on coordinate k that no sample touches has."""
+        return self.floor * self.weights
 
     @cached_property
     def law(self) -> Law | None:
@@ -282,7 +296,7 @@ class Ensemble:
     def _descend(self, z, factor, last):
         """Homotopy: from a large imaginary part, where the map contracts, down to z."""
         bottom = last * (np.abs(z) + 1e-300)
-        top = 10.0 * (np.abs(z) + self.population_trace + self.floor * np.max(self.weights))
+        top = 10.0 * (np.abs(z) + self.population_trace + np.max(self.levels))
         steps = int(np.ceil(np.max(np.log(top / bottom)) / -np.log(factor)))
         height = top
         s = 1.0 / (self.shrinkage - self.population_trace / (z.real + 1j * top))
@@ -384,33 +398,37 @@ def _law(covariance, weights, floor) -> Law | None:
         else:
             covariance = Diagonal(scales**2 * base.diagonal())
     if isinstance(covariance, Diagonal | Isotropic):
-        return _distinct(covariance.diagonal(), weights)
+        return _distinct(covariance.diagonal(), weights, floor)
+    if np.ndim(floor):
+        return None
     if np.ptp(weights) <= 1e-12 * weights[0]:
         constant = np.full(covariance.d, weights[0])
         if isinstance(covariance, Blocks):
             size, own = covariance.sizes, covariance.variances * (1.0 - covariance.correlations)
             shared = own + covariance.variances * covariance.correlations * size
             values = np.concatenate([np.repeat(own, size - 1), np.maximum(shared, 0.0)])
-            return _distinct(values, constant)
+            return _distinct(values, constant, floor)
         if isinstance(covariance, AR1) and covariance.d <= 5000:
             values = 1.0 / eigh_tridiagonal(*covariance.precision(), eigvals_only=True)
-            return _distinct(values, constant)
+            return _distinct(values, constant, floor)
         if hasattr(covariance, "eigenvalues"):
-            return _distinct(np.asarray(covariance.eigenvalues), constant)
+            return _distinct(np.asarray(covariance.eigenvalues), constant, floor)
     elif isinstance(covariance, Dense) and floor == 0:
         root = np.sqrt(weights)
         values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
-        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d))
+        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), floor)
     return None
 
 
-def _distinct(variances, weights) -> Law:
-    pairs, counts = np.unique(np.stack([variances, weights]), axis=1, return_counts=True)
-    return Law(pairs[0], pairs[1], counts.astype(float))
+def _distinct(variances, weights, floor) -> Law:
+    rows = [variances, weights] + ([floor] if np.ndim(floor) else [])
+    values, counts = np.unique(np.stack(rows), axis=1, return_counts=True)
+    floors = values[2] if np.ndim(floor) else floor
+    return Law(values[0], values[1], counts.astype(float), floors)
 
 
 def _law_traces(ensemble, law, s, z) -> Traces:
-    n, d, beta = ensemble.n_samples, ensemble.d, ensemble.floor
+    n, d, beta = ensemble.n_samples, ensemble.d, law.floors
     v, w, m = law.variances, 1.0 / law.weights, law.counts
     kind = np.result_type(s, z, float)
     excess, slope, drift, stieltjes = (np.empty(s.shape, dtype=kind) for _ in range(4))
@@ -487,6 +505,9 @@ class _Coarse(Ensemble):
             np.bincount(group, law.counts * law.variances) / counts,
             np.bincount(group, law.counts * law.weights) / counts,
             counts,
+            np.bincount(group, law.counts * law.floors) / counts
+            if np.ndim(law.floors)
+            else law.floors,
         )
         super().__init__(
             ensemble.covariance,

@@ -9,9 +9,16 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from ..covariance import Covariance
-from ..results import Risk
+from ..masking import open_unit
+from ..results import MaskedRisk, Risk
 from ..validation import non_negative, positive_integer
 from .equivalents import Equivalent, solve_kappa
+from .masked import (
+    MaskedErrors,
+    mask_penalty,
+    masked_bayes_error_by_coordinate,
+    solve_masked,
+)
 from .spectrum import CoefficientSpectrum
 from .spikes import Outlier, Spike, SpikedEnsemble
 
@@ -47,6 +54,11 @@ class SSRTheory:
               \frac{1}{1 - \mathrm{df}_2/n}, \qquad
               \mathcal E_k^{\rm train} = \Big(\frac\lambda\kappa\Big)^2\mathcal E_k^{\rm test} .
 
+    With a mask rate p, coordinates are hidden independently, :math:`\hat A = \frac1q(I - QD^{-1})`
+    with :math:`q = 1 - p`, :math:`Q = (S + \Lambda)^{-1}` and
+    :math:`\Lambda = \frac pq\mathrm{diag}(S) + \lambda q^{-2}I`, and errors are those on a hidden
+    coordinate at that rate; their formulas are those of :class:`MaskedErrors`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -55,16 +67,25 @@ class SSRTheory:
         Number of training rows n.
     ridge : float
         :math:`\lambda \ge 0`; zero means the ridgeless limit, on either side of n = d.
+    mask_rate : float or None, default=None
+        None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
+        each with that probability.
 
     Attributes
     ----------
     kappa, df1, df2 : float
-        The effective ridge and the two degrees of freedom.
+        The effective ridge and the two degrees of freedom. With a mask rate the population feels
+        the penalty :math:`\kappa\Lambda`, and :math:`1/\kappa = 1 - \mathrm{df}_1/n`.
     train_error, test_error, loo_error, gcv_error, bayes_error : float
         Mean over the coordinates. Leave-one-out and generalised cross-validation have the test
-        error as their limit.
+        error as their limit; with masks, they correct the residual and not the noise that hidden
+        inputs add (see :class:`MaskedErrors`).
     train_error_by_coordinate, test_error_by_coordinate, bayes_error_by_coordinate : ndarray
         Of shape (n_features,).
+    full_view_error, full_view_error_by_coordinate : float, ndarray of shape (n_features,)
+        Error of A_hat when all other coordinates are visible.
+    rescaled_error, rescaled_error_by_coordinate : float, ndarray of shape (n_features,)
+        The same of :math:`q\hat A`, the mean of the masked predictor.
     coef_norm : float
         :math:`\frac1d\|\hat A\|_F^2`.
     edges : ndarray of shape (2 * n_bulks,)
@@ -88,6 +109,7 @@ class SSRTheory:
     covariance: Covariance
     n_samples: int
     ridge: float
+    mask_rate: float | None = None
 
     def __post_init__(self):
         if not callable(getattr(self.covariance, "resolvent", None)):
@@ -97,12 +119,43 @@ class SSRTheory:
             )
         object.__setattr__(self, "n_samples", positive_integer(self.n_samples, "n_samples"))
         object.__setattr__(self, "ridge", non_negative(self.ridge, "ridge"))
+        if self.mask_rate is not None:
+            rate = open_unit(self.mask_rate, "mask_rate", zero_allowed=True)
+            object.__setattr__(self, "mask_rate", rate)
         self.equivalent  # noqa: B018 - bad settings fail here, not at the first attribute
 
     @cached_property
     def equivalent(self) -> Equivalent:
-        """Solution of the fixed-point equation, an :class:`Equivalent`."""
+        """Solution of the fixed-point equation, an :class:`Equivalent`.
+
+        With a mask rate, that of the model in units of the penalty (see :func:`solve_masked`).
+        """
+        if self.mask_rate:
+            return self._masked[0]
         return solve_kappa(self.covariance, self.n_samples, self.ridge)
+
+    @cached_property
+    def _masked(self) -> tuple[Equivalent, MaskedErrors]:
+        return solve_masked(self.covariance, self.n_samples, self.ridge, self.mask_rate)
+
+    @property
+    def keep(self) -> float:
+        """q, the probability that a coordinate is visible; 1 without a mask rate."""
+        return 1.0 - (self.mask_rate or 0.0)
+
+    @cached_property
+    def errors(self) -> MaskedErrors:
+        """The errors at all mask rates, a :class:`MaskedErrors`."""
+        if self.mask_rate:
+            return self._masked[1]
+        e = self.equivalent
+        penalty = np.full(self.covariance.d, e.kappa)
+        return MaskedErrors(self.n_samples, 1.0, self.covariance.diagonal(), penalty, e.resolvent)
+
+    @property
+    def penalty(self) -> np.ndarray:
+        r""":math:`\Lambda`, ndarray of shape (n_features,): all ridge, or masks and ridge."""
+        return mask_penalty(self.covariance.diagonal(), self.ridge, self.mask_rate or 0.0)
 
     @property
     def kappa(self) -> float:
@@ -118,15 +171,21 @@ class SSRTheory:
 
     @cached_property
     def test_error_by_coordinate(self) -> np.ndarray:
+        if self.mask_rate:
+            return self.errors.same
         r = self.equivalent.resolvent
         return r.sigma_sandwich / r.diagonal**2 * self.equivalent.dkappa_dridge
 
     @cached_property
     def train_error_by_coordinate(self) -> np.ndarray:
+        if self.mask_rate:
+            return self.errors.train
         return self.equivalent.shrinkage**2 * self.test_error_by_coordinate
 
     @cached_property
     def bayes_error_by_coordinate(self) -> np.ndarray:
+        if self.mask_rate:
+            return masked_bayes_error_by_coordinate(self.covariance, self.mask_rate)
         return bayes_error_by_coordinate(self.covariance)
 
     @cached_property
@@ -141,6 +200,26 @@ class SSRTheory:
     def bayes_error(self) -> float:
         return float(np.mean(self.bayes_error_by_coordinate))
 
+    def error_at(self, mask_rate: float) -> float:
+        """Mean error of A_hat on masks of any rate in [0, 1); 0 shows all other coordinates."""
+        return float(np.mean(self.errors.error_at(mask_rate)))
+
+    @cached_property
+    def full_view_error_by_coordinate(self) -> np.ndarray:
+        return self.errors.error_at(0.0)
+
+    @cached_property
+    def full_view_error(self) -> float:
+        return float(np.mean(self.full_view_error_by_coordinate))
+
+    @property
+    def rescaled_error_by_coordinate(self) -> np.ndarray:
+        return self.errors.residual
+
+    @cached_property
+    def rescaled_error(self) -> float:
+        return float(np.mean(self.rescaled_error_by_coordinate))
+
     @property
     def loo_error(self) -> float:
         return self.test_error
@@ -151,6 +230,8 @@ class SSRTheory:
 
     @cached_property
     def coef_norm(self) -> float:
+        if self.mask_rate:
+            return self.errors.coef_norm
         # (Q^2)_kk / Q_kk^2 - 1 with Q^2 = -dQ/dlambda, written so that no limit divides by zero.
         e, r = self.equivalent, self.equivalent.resolvent
         spread = np.sum(r.sigma_sandwich) / e.n_samples
@@ -161,6 +242,14 @@ class SSRTheory:
     def spiked_ensemble(self) -> SpikedEnsemble:
         """The matrix M behind the spectrum of A_hat, a :class:`SpikedEnsemble`."""
         e = self.equivalent
+        if self.mask_rate:
+            return SpikedEnsemble.build(
+                self.covariance,
+                self.n_samples,
+                self._felt_penalty,
+                1.0 / e.kappa,
+                lambda model: model.resolvent(self._felt_penalty(model)).diagonal,
+            )
         return SpikedEnsemble.build(
             self.covariance,
             self.n_samples,
@@ -169,10 +258,14 @@ class SSRTheory:
             lambda model: model.resolvent(e.kappa).diagonal,
         )
 
+    def _felt_penalty(self, model: Covariance) -> np.ndarray:
+        """The penalty K that a model feels, the base of this one or this one itself."""
+        return self.kappa * mask_penalty(model.diagonal(), self.ridge, self.mask_rate)
+
     @cached_property
     def spectrum(self) -> CoefficientSpectrum:
         """The law of the eigenvalues of A_hat, a :class:`CoefficientSpectrum`."""
-        return CoefficientSpectrum(self.spiked_ensemble.spectrum)
+        return CoefficientSpectrum(self.spiked_ensemble.spectrum, self.keep)
 
     def density(self, a) -> np.ndarray:
         """Density of the eigenvalues of A_hat at real points a of any shape."""
@@ -188,20 +281,23 @@ class SSRTheory:
 
     @cached_property
     def spikes(self) -> tuple[Spike, ...]:
-        return self.spiked_ensemble.describe_spikes(lambda nu: 1.0 - 1.0 / nu)
+        return self.spiked_ensemble.describe_spikes(self.spectrum.eigenvalue)
 
     @property
     def risk(self) -> Risk:
-        return Risk(
-            train_error=self.train_error,
-            test_error=self.test_error,
+        errors = ("train_error", "test_error", "bayes_error")
+        if self.mask_rate:
+            errors += ("full_view_error", "rescaled_error")
+        values = {
+            name + suffix: getattr(self, name + suffix)
+            for name in errors
+            for suffix in ("", "_by_coordinate")
+        }
+        return (MaskedRisk if self.mask_rate else Risk)(
             loo_error=self.loo_error,
             gcv_error=self.gcv_error,
-            bayes_error=self.bayes_error,
             coef_norm=self.coef_norm,
-            train_error_by_coordinate=self.train_error_by_coordinate,
-            test_error_by_coordinate=self.test_error_by_coordinate,
-            bayes_error_by_coordinate=self.bayes_error_by_coordinate,
+            **values,
         )
 
 

@@ -166,7 +166,9 @@ class SpikedEnsemble:
     .. math:: s\,\Sigma + \beta - zD^{-1} = \big(s\,\Sigma_0 + \beta - zD_0^{-1}\big)
               + s\,U\Theta U^\top - z\,(D^{-1} - D_0^{-1})
 
-    Eigenvalues outside the bulk make this matrix singular, with the bulk's own s(z).
+    Eigenvalues outside the bulk make this matrix singular, with the bulk's own s(z). When
+    :math:`\beta` is a vector, that of the bulk differs from it as :math:`D_0` does from D, and
+    :math:`\beta - \beta_0` joins the last bracket.
 
     Parameters
     ----------
@@ -177,8 +179,11 @@ class SpikedEnsemble:
     strengths : ndarray of shape (r,)
     directions : ndarray of shape (n_features, r)
     local : ndarray of int
-        Coordinates where D differs from :math:`D_0` by more than 5 per cent; each is a
-        perturbation of rank one. Elsewhere the difference enters to second order.
+        Coordinates where D differs from :math:`D_0`, or :math:`\beta` from :math:`\beta_0`, by more
+        than 5 per cent; each is a perturbation of rank one. Elsewhere the difference enters to
+        second order.
+    floor : float or ndarray of shape (n_features,), optional
+        :math:`\beta` of the full model; by default that of the bulk.
     """
 
     ensemble: Ensemble
@@ -186,6 +191,7 @@ class SpikedEnsemble:
     strengths: Array
     directions: Array
     local: Array
+    floor: float | Array | None = None
 
     @classmethod
     def build(cls, covariance, n_samples, floor, shrinkage, weights_of) -> SpikedEnsemble:
@@ -195,8 +201,10 @@ class SpikedEnsemble:
         ----------
         covariance : Covariance
             The full model.
-        n_samples, floor, shrinkage
+        n_samples, shrinkage
             As for :class:`Ensemble`.
+        floor : float or callable
+            The number :math:`\beta`, or a map from a covariance model to the vector.
         weights_of : callable
             Maps a covariance model to the diagonal of D.
 
@@ -214,12 +222,15 @@ class SpikedEnsemble:
         base, strengths, directions = split_spikes(covariance)
         full = weights_of(covariance)
         bulk = full if strengths.size == 0 else weights_of(base)
+        floors = (floor(covariance), floor(base)) if callable(floor) else (None, None)
         # With n < d the ends of a process would split the atom of its interior into levels that
         # accumulate there; in the limit they carry no mass.
         stationary = isinstance(base, AR1) and n_samples < base.d
-        weights, local = _bulk_weights(full, bulk, stationary)
-        ensemble = Ensemble(base, n_samples, weights, floor, shrinkage)
-        return cls(ensemble, full, strengths, directions, local)
+        weights, local, bulk_floor = _bulk_weights(full, bulk, stationary, *floors)
+        if bulk_floor is None:
+            bulk_floor = floor
+        ensemble = Ensemble(base, n_samples, weights, bulk_floor, shrinkage)
+        return cls(ensemble, full, strengths, directions, local, floors[0])
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -235,21 +246,39 @@ class SpikedEnsemble:
         rest[self.local] = 0.0
         return np.hstack([self.directions, local]), difference[self.local], rest
 
+    @cached_property
+    def _lift(self):
+        """The difference in beta at the local coordinates, and elsewhere; None without a vector."""
+        if self.floor is None:
+            return None
+        difference = self.floor - self.ensemble.floor
+        rest = difference.copy()
+        rest[self.local] = 0.0
+        return difference[self.local], rest
+
     def _coefficients(self, s, z):
         # A strength of zero would make the small matrix singular; this one is as good as zero.
         least = 1e-12 * self.ensemble.covariance.trace() / self.ensemble.d
-        return np.concatenate([s * np.maximum(self.strengths, least), -z * self._frame[1]])
+        local = -z * self._frame[1]
+        if self._lift is not None:
+            local = local + self._lift[0]
+        return np.concatenate([s * np.maximum(self.strengths, least), local])
+
+    def _rest(self, z):
+        """Minus the small part of the change of beta - z/D, as a column."""
+        rest = z * self._frame[2]
+        return (rest if self._lift is None else rest - self._lift[1])[:, None]
 
     def _resolved(self, s, z):
         """W' R W, and R W on demand, with the small part of the change of D to second order."""
-        frame, _, rest = self._frame
+        frame, rest = self._frame[0], self._rest(z)
         apply = self.ensemble.resolvent(s, z).apply
         v = apply(frame)
-        small = z * rest[:, None] * v
+        small = rest * v
         again = apply(small)
         return (
             frame.T @ v + v.T @ small + small.T @ again,
-            lambda: v + again + apply(z * rest[:, None] * again),
+            lambda: v + again + apply(rest * again),
         )
 
     def _symbol(self, s, z):
@@ -284,7 +313,8 @@ class SpikedEnsemble:
             if left is None:
                 # M has no eigenvalue below zero; s is 1 there, or 1/rho without a floor.
                 low = 1e-9 * right.position
-                low_root = self._root(low, 1.0 if self.ensemble.floor > 0 else 1.0 / rho)
+                floored = np.all(self.ensemble.floor > 0)
+                low_root = self._root(low, 1.0 if floored else 1.0 / rho)
             else:
                 low, low_root = self._end(left, +1)
             if right is None:
@@ -338,8 +368,27 @@ class SpikedEnsemble:
             )
         found = []
         for gap in self._gaps():
-            found += self._outliers_in(gap)
+            for part in self._split(gap):
+                found += self._outliers_in(part)
         return tuple(sorted(found, key=lambda o: -o.position))
+
+    def _split(self, gap):
+        """Cut a gap where a coefficient changes sign, which the count of signs cannot follow."""
+        if self._lift is None or self.local.size == 0:
+            return [gap]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cuts = self._lift[0] / self._frame[1]
+        cuts = np.unique(cuts[(cuts > gap.low) & (cuts < gap.high)])
+        parts, rest = [], gap
+        for cut in cuts:
+            below, above = cut * (1.0 - TOUCHING), cut * (1.0 + TOUCHING)
+            if below <= rest.low or above >= rest.high:
+                continue
+            start = rest.low_root if np.isfinite(rest.low_root) else rest.high_root
+            root = self._root(below, start)
+            parts.append(rest._replace(high=below, high_root=root))
+            rest = rest._replace(low=above, low_root=self._root(above, root))
+        return [*parts, rest]
 
     def _outliers_in(self, gap):
         first, last = self._count(gap.low_root, gap.low), self._count(gap.high_root, gap.high)
@@ -485,25 +534,51 @@ class SpikedEnsemble:
         return tuple(spikes)
 
 
-def _bulk_weights(full, base, stationary):
-    """Weights of the bulk, and the coordinates that differ from it."""
+def _flattened(base, stationary):
+    """A constant, where all but few coordinates are the same."""
+    centre = np.median(base)
+    few = np.sum(np.abs(base / centre - 1.0) > STATIONARY) <= int(BUDGET * base.size)
+    return np.full(base.size, centre) if stationary or few else base
+
+
+def _equal_values(base):
+    """Number of the group of equal values that each coordinate belongs to."""
+    order = np.argsort(base, kind="stable")
+    new = np.concatenate([[False], np.diff(base[order]) > 1e-9 * base[order][1:]])
+    group = np.empty(base.size, dtype=int)
+    group[order] = np.cumsum(new)
+    return group
+
+
+def _group_means(group, regular, full, base):
+    """Means of the full model's values over the regular coordinates of each group."""
+    counts = np.bincount(group, regular)
+    sums = np.bincount(group, regular * full)
+    base_means = np.bincount(group, base) / np.bincount(group)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1.0), base_means)
+    return means[group]
+
+
+def _bulk_weights(full, base, stationary, full_floor=None, base_floor=None):
+    """Weights of the bulk, the coordinates that differ from it, and its floor if one is given."""
     d = full.size
     budget = int(BUDGET * d)
-    centre = np.median(base)
-    if stationary or np.sum(np.abs(base / centre - 1.0) > STATIONARY) <= budget:
-        base = np.full(d, centre)
+    base = _flattened(base, stationary)
     change = np.abs(full / base - 1.0)
+    group = _equal_values(base)
+    if full_floor is not None:
+        base_floor = _flattened(base_floor, False)
+        change = np.maximum(change, np.abs(full_floor / base_floor - 1.0))
+        pairs = np.stack([group, _equal_values(base_floor)])
+        group = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
     local = np.flatnonzero(change > LOCAL)
     if local.size > budget:
         local = np.sort(np.argsort(-change, kind="stable")[:budget])
     regular = np.ones(d)
     regular[local] = 0.0
-    order = np.argsort(base, kind="stable")
-    new = np.concatenate([[False], np.diff(base[order]) > 1e-9 * base[order][1:]])
-    group = np.empty(d, dtype=int)
-    group[order] = np.cumsum(new)
-    counts = np.bincount(group, regular)
-    sums = np.bincount(group, regular * full)
-    base_means = np.bincount(group, base) / np.bincount(group)
-    means = np.where(counts > 0, sums / np.maximum(counts, 1.0), base_means)
-    return means[group], local
+    weights = _group_means(group, regular, full, base)
+    if full_floor is None:
+        return weights, local, None
+    floor = _group_means(group, regular, full_floor, base_floor)
+    # A constant keeps every fast path open.
+    return weights, local, float(floor[0]) if np.ptp(floor) <= 1e-12 * floor[0] else floor
