@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from tests.ledger import (
     against_pca,
+    between,
+    bridge,
+    contrastive,
     error,
     one_coordinate,
     random_matrices,
@@ -24,4 +27,7 @@ CLAIMS = {
     **transition.CLAIMS,
     **against_pca.CLAIMS,
     **vit.CLAIMS,
+    **contrastive.CLAIMS,
+    **between.CLAIMS,
+    **bridge.CLAIMS,
 }

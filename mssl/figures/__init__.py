@@ -5,6 +5,9 @@
 
 from mssl.figures import (
     against_pca,
+    between,
+    bridge,
+    contrastive,
     error,
     one_coordinate,
     random_matrices,
@@ -26,6 +29,9 @@ __all__ = [
     "Run",
     "Table",
     "against_pca",
+    "between",
+    "bridge",
+    "contrastive",
     "data",
     "display",
     "error",
