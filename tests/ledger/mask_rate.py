@@ -1,0 +1,318 @@
+"""Checks of the claims of the chapter on how much to mask."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from mssl.covariance import AR1, Blocks, Diagonal, Scaled, Spiked
+from mssl.figures.mask_rate import local_threshold, spread_threshold
+from mssl.figures.noise_curves import METHODS, Noise, threshold
+from mssl.masking import Bernoulli, ContiguousBlocks, Exactly, best_predictor, hidden_error
+from mssl.regression import MaskedRegression
+from mssl.simulation_masking import explicit_mask_moments
+from mssl.theory import (
+    DiagonalReplacement,
+    SSRTheory,
+    diagonal_replacement_bound,
+    optimal_masking,
+    optimal_ridge,
+    solve_masked,
+)
+from tests.ledger.core import (
+    NUMERICAL,
+    Check,
+    in_standard_errors,
+    numerical,
+    relative,
+)
+
+
+def _violation(amount, setting: str, tolerance: float = 1e-12) -> Check:
+    """An inequality: how far it is violated at worst."""
+    return Check(NUMERICAL, float(max(amount, 0.0)), "absolute", tolerance, setting)
+
+
+def _moment(d=6, n=15, seed=0):
+    X = np.random.default_rng(seed).normal(size=(n, d)) * np.linspace(0.5, 2.0, d)
+    X[:, 1:] += 0.7 * X[:, :-1]
+    return X, X.T @ X / n
+
+
+def _world(d):
+    rng = np.random.default_rng(2)
+    u = rng.normal(size=(d, 1))
+    scales = np.exp(rng.normal(0.0, 0.4, size=d))
+    return Spiked(Scaled(AR1(d, 0.6), scales), 6.0, u / np.linalg.norm(u))
+
+
+def normal() -> Check:
+    """Least squares over all masks, listed one by one with their probabilities."""
+    X, S = _moment()
+    n, d, ridge = *X.shape, 0.1
+    bernoulli = [(m, 0.4 ** (d - sum(m)) * 0.6 ** sum(m)) for m in product((0, 1), repeat=d)]
+    blocks = [([int((i - s) % d >= 3) for i in range(d)], 1 / d) for s in range(d)]
+    found, expected = [], []
+    for law, masks in ((Bernoulli(0.4), bernoulli), (ContiguousBlocks(3), blocks)):
+        A = best_predictor(S, law, ridge)
+        for k in range(d):
+            hiding = [(np.array(m), w) for m, w in masks if m[k] == 0]
+            total = sum(w for _, w in hiding)
+            rows = [np.sqrt(w / total / n) * X * m for m, w in hiding]
+            targets = [np.sqrt(w / total / n) * X[:, k] for _, w in hiding]
+            rows.append(np.sqrt(ridge) * np.eye(d))
+            targets.append(np.zeros(d))
+            a = np.linalg.lstsq(np.vstack(rows), np.concatenate(targets), rcond=None)[0]
+            found.append(A[:, k])
+            expected.append(a)
+    return numerical(found, expected, "all masks of 6 coordinates listed, independent and blocks")
+
+
+def closed() -> Check:
+    """The closed form, typed here, against the columns solved one by one."""
+    _, S = _moment()
+    d, ridge, found, expected = len(S), 0.1, [], []
+    once, twice = (d - 3) / (d - 1), (d - 3) * (d - 4) / (d - 1) / (d - 2)
+    for law, w1, w2 in ((Bernoulli(0.4), 0.6, 0.36), (Exactly(3), once, twice)):
+        q = w2 / w1
+        Q = np.linalg.inv(S + (1 - q) / q * np.diag(np.diag(S)) + ridge / w2 * np.eye(d))
+        found.append((np.eye(d) - Q / np.diag(Q)) / q)
+        A = np.zeros((d, d))
+        for k in range(d):
+            W, o = law.visible_moments(d, k), np.arange(d) != k
+            matrix = (S * W + ridge * np.eye(d))[np.ix_(o, o)]
+            A[o, k] = np.linalg.solve(matrix, S[o, k] * np.diag(W)[o])
+        expected.append(A)
+    return numerical(found, expected, "independent masks and exactly 3 of 6")
+
+
+def ridge_iff() -> Check:
+    """Equality for equal variances; a gap for every ridge otherwise."""
+    X, _ = _moment()
+    p, q, lam = 0.3, 0.7, 0.1
+    alike = X / np.sqrt(np.mean(X**2, axis=0)) * 1.3
+    ours = q * MaskedRegression(lam, p).fit(alike).coef_
+    theirs = MaskedRegression(p / q * 1.3**2 + lam / q**2).fit(alike).coef_
+    unlike = q * MaskedRegression(lam, p).fit(X).coef_
+    gap = min(
+        np.abs(unlike - MaskedRegression(r).fit(X).coef_).max() for r in np.geomspace(1e-3, 1e3, 61)
+    )
+    if gap < 0.01:
+        return _violation(1.0, "a ridge does what masks do with unequal variances")
+    return numerical(ours, theirs, "15 samples of 6 coordinates; unequal: 61 ridges, none equal")
+
+
+def units() -> Check:
+    """Masks without a ridge against a ridge on standardised samples."""
+    X, _ = _moment()
+    scale, p, q = np.sqrt(np.mean(X**2, axis=0)), 0.6, 0.4
+    corr = MaskedRegression(p / q).fit(X / scale).coef_
+    ours = MaskedRegression(0.0, p).fit(X).coef_
+    return numerical(ours, corr / scale[:, None] * scale / q, "15 samples of 6 coordinates")
+
+
+def diagonal() -> Check:
+    """The deterministic part on every draw; the probability over many draws."""
+    d, n, ridge, p = 40, 120, 0.05, 0.5
+    model, q, worst, beyond = _world(d), 0.5, -np.inf, 0
+    V = model.diagonal()
+    bound = diagonal_replacement_bound(V, n, ridge, p)
+    for seed in range(60):
+        X = model.sample(n, seed)
+        S = X.T @ X / n
+        fits = []
+        for diagonal in (np.diag(S), V):
+            penalty = p / q * diagonal + ridge / q**2
+            Q = np.linalg.inv(S + np.diag(penalty))
+            D = np.diag(Q)
+            fits.append((penalty, Q, D, np.linalg.eigvalsh(Q / np.sqrt(np.outer(D, D)))))
+        (penalty, Q, D, nu), (penalty0, Q0, D0, nu0) = fits
+        changed = np.abs(np.diag(S) / V - 1).max()
+        beyond += changed > bound.variance
+        own = DiagonalReplacement.of(changed, np.abs(penalty / penalty0 - 1).max())
+        root = np.sqrt(D0)
+        matrix = np.linalg.norm((Q / D - Q0 / D0) * root / root[:, None], 2) / nu0[-1]
+        worst = max(worst, np.abs(nu / nu0 - 1).max() - own.eigenvalue, matrix - own.coefficient)
+    worst = max(worst, beyond / 60 - 0.05)
+    return _violation(worst, "60 draws, d = 40, n = 120, rate 1/2")
+
+
+def error() -> Check:
+    """Errors at the training rate, at rate 0.4, with all visible, and of the rescaled matrix."""
+    d, n, ridge, trials = 240, 360, 0.1, 4
+    model = _world(d)
+    sigma, found, expected = model.dense(), [], []
+    for p in (0.15, 0.5, 0.75):
+        theory = SSRTheory(model, n, ridge, p)
+        K, q = theory.kappa * theory.penalty, 1 - p
+        R = np.linalg.inv(sigma + np.diag(K))
+        V, r = np.diag(sigma), np.diag(R)
+        room = 1 - np.trace(sigma @ R @ sigma @ R) / n
+        u = np.diag(R @ sigma @ R) / r**2 / room
+        noise = np.diag((R * V) @ R) / r**2 - V
+        noise += np.trace(sigma @ (R * V) @ R) / n * u
+        v = 1 / r - K
+        for other in (p, 0.4, 0.0):
+            c = (1 - other) / q
+            by_hand = c**2 * u + 2 * c * (1 - c) * v + (1 - c) ** 2 * V
+            expected.append(np.mean(by_hand + other * (1 - other) / q**2 * noise))
+        expected.append(np.mean(u))
+        fits = [
+            MaskedRegression(ridge, p).fit(model.sample(n, seed)).coef_ for seed in range(trials)
+        ]
+        for other in (p, 0.4):
+            found.append(np.mean([hidden_error(A, sigma, Bernoulli(other)) for A in fits]))
+        for scale in (1.0, q):
+            rests = [np.eye(d) - scale * A for A in fits]
+            found.append(np.mean([np.einsum("jk,jk->k", B, sigma @ B) for B in rests]))
+    return relative(expected, found, "d = 240, n = 360, rates .15, .5, .75, four errors each")
+
+
+def train() -> Check:
+    """Training error, exactly in the sample and in the limit."""
+    d, n, ridge, worst = 240, 360, 0.1, 0.0
+    model, found, expected = _world(d), [], []
+    for p in (0.15, 0.5, 0.75):
+        q, seen = 1 - p, []
+        for seed in range(4):
+            X = model.sample(n, seed)
+            S = X.T @ X / n
+            fit = MaskedRegression(ridge, p).fit(X)
+            own = hidden_error(fit.coef_, S, Bernoulli(p))
+            Q = np.linalg.inv(S + np.diag(p / q * np.diag(S) + ridge / q**2))
+            r = np.diag(Q)
+            exact = 1 / r - ridge / q**2 * np.diag(Q @ Q) / r**2 - p / q * np.diag(S)
+            worst = max(worst, np.abs(own / exact - 1).max())
+            seen.append(own.mean())
+        found.append(np.mean(seen))
+        theory = SSRTheory(model, n, ridge, p)
+        t, e = 1 / theory.kappa, theory.errors
+        expected.append(np.mean(t**2 * e.residual + p / q * e.noise))
+    if worst > 1e-9:
+        return _violation(worst, "the exact formula of the sample fails")
+    return relative(expected, found, "d = 240, n = 360, rates .15, .5, .75, four draws")
+
+
+def explicit() -> Check:
+    """M times the mean squared distance, at M = 128 and M = 512."""
+    X, _ = _moment(6, 20)
+    exact, rng = MaskedRegression(0.1, 0.5).fit(X).coef_, np.random.default_rng(3)
+    means, errors = [], []
+    for count in (128, 512):
+        away = [
+            count * np.sum((explicit_mask_moments(X, 0.5, count, rng).solve(0.1) - exact) ** 2)
+            for _ in range(150)
+        ]
+        means.append(np.mean(away))
+        errors.append(np.std(away, ddof=1) / np.sqrt(len(away)))
+    setting = "6 coordinates, 20 samples, 150 draws of 128 and of 512 masks"
+    return in_standard_errors(means[0], means[1], np.hypot(*errors), setting)
+
+
+def equal_best() -> Check:
+    """The rescaled error along the curve of best pairs; a free search finds no better one."""
+    model, n = Scaled(AR1(80, 0.7), np.full(80, 1.5)), 120
+    s, best = 2.25, optimal_ridge(model, n)
+    found = []
+    for share in (0.2, 0.6, 1.0):
+        tau = share * best.ridge / s
+        q = 1 / (1 + tau)
+        ridge = max(q**2 * (best.ridge - tau * s), 0.0)
+        found.append(solve_masked(model, n, ridge, 1 - q)[1].evaluate("rescaled"))
+    found.append(optimal_masking(model, n).error)
+    return numerical(found, np.full(4, best.test_error), "AR(1), variance 2.25, n = 1.5 d", 1e-8)
+
+
+def one_factor() -> Check:
+    """tau/sqrt(d) of the best rate: the deviation from the limit falls like 1/sqrt(d)."""
+    gamma, rho, gaps = 0.5, 0.5, []
+    limit = (gamma * rho * (1 - rho) ** 3) ** 0.25
+    for d in (4 * 10**4, 4 * 10**6):
+        v, n = 1 - rho, d / gamma
+        top = v + rho * d
+        y = limit * np.exp(np.linspace(-0.3, 0.3, 200001))
+        K = y * np.sqrt(d)
+        r0, r1 = 1 / (v + K), 1 / (top + K)
+        # Excess over v, written without cancellation: the error itself is v + O(1/d).
+        bias = v * r0**2 * (1 - 1 / d) + top * r1**2 / d
+        first = bias / (r0 * (1 - 1 / d) + r1 / d) ** 2
+        df2 = (d - 1) * (v * r0) ** 2 + (top * r1) ** 2
+        k = np.argmin(first / (1 - df2 / n))
+        t = 1 - ((d - 1) * v * r0[k] + top * r1[k]) / n
+        gaps.append(t * y[k] / limit - 1)
+    small = Blocks([300], rho)
+    direct = optimal_ridge(small, 600).ridge / np.sqrt(300) / limit - 1
+    if not abs(gaps[1]) < 0.2 * abs(gaps[0]) < 0.2 * abs(direct):
+        return _violation(1.0, "the deviation does not fall")
+    return Check(NUMERICAL, abs(gaps[1]), "relative", 5e-3, "d = 300, 40000 and 4000000, n = 2d")
+
+
+def spectrum() -> Check:
+    """Eigenvalues of the learned matrix from M."""
+    X, S = _moment(12, 30)
+    p, q, lam = 0.6, 0.4, 0.05
+    A = MaskedRegression(lam, p).fit(X).coef_
+    shifted = S + np.diag(p / q * np.diag(S) + lam / q**2)
+    D = np.diag(np.linalg.inv(shifted))
+    nu = np.linalg.eigvalsh(shifted * np.sqrt(np.outer(D, D)))
+    values = np.linalg.eigvals(A)
+    if np.abs(values.imag).max() > 1e-9 or values.real.max() >= 1 / q or abs(np.trace(A)) > 1e-12:
+        return _violation(1.0, "eigenvalues are not real, below 1/q and of sum zero")
+    return numerical(np.sort(values.real), (1 - 1 / nu) / q, "30 samples of 12 coordinates", 1e-9)
+
+
+def spread() -> Check:
+    """The equation against the package's general solver, and the order."""
+    d, found, expected, worst = 60, [], [], -np.inf
+    variances = np.tile([0.7, 5.0], d // 2)
+    noise = Noise(np.array([0.7, 5.0]), np.ones(2) / 2)
+    u = np.tile([2.0, 1.0], d // 2)
+    u /= np.linalg.norm(u)
+    on = np.array([0.8, 0.2])
+    for gamma, ridge, rate in ((0.5, 0.2, 0.3), (2.0, 0.2, 0.75), (2.0, 0.0, 0.5), (0.5, 0.0, 0.2)):
+        model = Spiked(Diagonal(variances), 1e-7, u[:, None])
+        general = SSRTheory(model, round(d / gamma), ridge, rate)
+        found.append(spread_threshold(noise, gamma, ridge, rate, on))
+        expected.append(general.spikes[0].threshold)
+    rng = np.random.default_rng(4)
+    for _ in range(60):
+        noise = Noise(rng.lognormal(0, 1.5, 4), rng.dirichlet(np.ones(4)))
+        gamma, ridge = np.exp(rng.uniform(-1.6, 1.6)), np.exp(rng.uniform(-5, 3))
+        own = spread_threshold(noise, gamma, ridge, rng.uniform(0.02, 0.95))
+        best, plain = (threshold(m, noise, gamma) for m in METHODS[1:])
+        worst = max(worst, best - own, own - plain)
+    if worst > 1e-9:
+        return _violation(worst, "the order fails")
+    return numerical(found, expected, "two levels, four settings; order on 60 random noises", 1e-6)
+
+
+def local() -> Check:
+    """The package's threshold of a signal whose strength is the formula's."""
+    d, n, found, expected = 1200, 1800, [], []
+    variances = np.tile([1.0, 10.0], d // 2)
+    for size, rate in ((2, 0.15), (4, 0.75)):
+        u = np.zeros(d)
+        u[: 2 * size : 2] = size**-0.5
+        strength = local_threshold(size, d / n, rate)
+        theory = SSRTheory(Spiked(Diagonal(variances), strength, u[:, None]), n, 0.0, rate)
+        found.append(theory.spiked_ensemble.thresholds[0])
+        expected.append(strength)
+    return numerical(found, expected, "2 and 4 quiet coordinates, d = 1200, n = 1800", 1e-4)
+
+
+CLAIMS = {
+    "prop-mask-normal": normal,
+    "thm-mask-closed": closed,
+    "prop-mask-ridge": ridge_iff,
+    "prop-mask-units": units,
+    "lem-mask-diagonal": diagonal,
+    "thm-mask-error": error,
+    "prop-mask-train": train,
+    "prop-mask-explicit": explicit,
+    "prop-mask-equal": equal_best,
+    "prop-mask-factor": one_factor,
+    "prop-mask-spectrum": spectrum,
+    "prop-mask-spread": spread,
+    "prop-mask-local": local,
+}
