@@ -331,7 +331,7 @@ def _course_unit(rng, *, name, seeds, steps, rate, every) -> Table:
             generator,
             freeze_positions=True,
             record_every=every,
-            evaluation_batches=12,
+            evaluation_batches=6,
         )
         for generator in rng.spawn(seeds)
     ]
@@ -362,7 +362,7 @@ def compute_courses(run: Run) -> Table:
         "seeds": run.pick(test=2, quick=3, paper=16),
         "steps": run.pick(test=24, quick=600, paper=9600),
         "rate": run.pick(test=32.0, quick=32.0, paper=8.0),
-        "every": run.pick(test=4, quick=20, paper=40),
+        "every": run.pick(test=4, quick=30, paper=40),
     }
     return run.map("courses", _course_unit, [{"name": name, **parameters} for name in COURSES])
 
@@ -418,7 +418,7 @@ def _diagram_unit(rng, *, globe, local, weight, steps, early, rate) -> Table:
         BATCH,
         training,
         record_every=early,
-        evaluation_batches=12,
+        evaluation_batches=6,
         snapshots=(early, steps),
     )
     moments = [early, steps]
@@ -476,9 +476,9 @@ def _diagram(scale: str, seed: int, store) -> Table:
         paper=tuple(2.0 ** np.arange(-1.5, 3.6, 0.5)),
     )
     parameters = {
-        "steps": run.pick(test=16, quick=600, paper=9600),
-        "early": run.pick(test=4, quick=100, paper=400),
-        "rate": run.pick(test=32.0, quick=32.0, paper=8.0),
+        "steps": run.pick(test=16, quick=300, paper=9600),
+        "early": run.pick(test=4, quick=50, paper=400),
+        "rate": run.pick(test=32.0, quick=64.0, paper=8.0),
     }
     return run.map(
         "runs",
@@ -519,7 +519,7 @@ def _boundary(rows: Table, suffix: str = "_theory") -> float:
     "the own area has more attention, below, and orange squares where the global area has more, "
     "above. Left, the border between them falls with the gap, along a line of the mean field that "
     "meets the dashed critical weight at large gaps and lies below it at small ones. Right, the "
-    "border lies higher for large gaps and is nearly level.",
+    "border lies higher for large gaps and is flatter.",
     caption="Each mark is a run of gradient descent, positions free: circles where masked local "
     "patches attend more to their own area than to the global one, squares where less; the "
     "size of the mark is the attention on the winner. Solid line: equal attention in the mean "
