@@ -116,7 +116,8 @@ class RiskEstimate:
     loo_error, gcv_error, train_error : ndarray of shape (n_ridges,)
         Mean over the coordinates.
     loo_standard_error, gcv_standard_error : ndarray of shape (n_ridges,)
-        For the distance from the test error of the fit to this X.
+        For the distance from the test error of the fit to this X; that of GCV is in proportion to
+        that of LOO.
     loo_error_by_coordinate, loo_standard_error_by_coordinate : ndarray of shape (n_ridges, d)
     inflation : ndarray of shape (n_ridges,)
         The factor by which the standard errors exceed those of n independent losses.
@@ -177,8 +178,9 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
     independent, since any two fits share n - 2 rows: with d of order n this matters at leading
     order, and c corrects for it. The factor is exact in the limit for least squares with Gaussian
     rows and tends to one for a large ridge; between, it is a heuristic, checked by simulation.
-    GCV assumes that all rows have the same leverage and is wrong for rows of unequal scale; its
-    standard error is over rows too, and knows nothing of that bias.
+    GCV assumes that all rows have the same leverage and is wrong for rows of unequal scale. Its
+    losses, made of training residuals, vary too little between rows, so its standard error is that
+    of LOO times the ratio of the two estimates; it knows nothing of that bias.
 
     Examples
     --------
@@ -201,12 +203,11 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
         left_out, train = (residuals / room) ** 2, residuals**2
         generalised = train / room.mean(axis=0) ** 2
         loss = left_out.mean(axis=1)
-        (loo, loo_spread), (gcv, gcv_spread) = map(
-            _mean_and_error, (loss, generalised.mean(axis=1))
-        )
+        loo, loo_spread = _mean_and_error(loss)
+        gcv = float(generalised.mean())
         rows.append(
             (
-                *(loo, c * loo_spread, gcv, c * gcv_spread, float(train.mean())),
+                *(loo, c * loo_spread, gcv, c * loo_spread * gcv / loo, float(train.mean())),
                 left_out.mean(axis=0),
                 c * left_out.std(axis=0, ddof=1) / np.sqrt(n),
                 c,
@@ -385,7 +386,9 @@ def estimate_effective_ridge(X, ridge: float) -> EffectiveRidge:
     :math:`\zeta_i = x_i^\top Q_{-i}x_i/n` with the row itself left out of Q, so its mean is that of
     :math:`\frac1n\mathrm{Tr}\,\Sigma Q_{-i}` for every law of the rows. :math:`\hat\kappa/\lambda`
     is the ratio of the means of :math:`\zeta_i` and :math:`\zeta_i/(1+\zeta_i)`, and its standard
-    error is that of a ratio of means. `gaussian_variance` is
+    error is that of a ratio of means. For quiet rows that is of order 1/n, as is the bias of
+    :math:`\hat\kappa` (upwards), which it does not hold; for equal scales prefer
+    `kappa_equal_scales`. `gaussian_variance` is
     :math:`\frac{2\,\mathrm{df}_2}{\mathrm{df}_1^2(1-\mathrm{df}_2/n)}`.
     """
     X = _data(X)
@@ -477,8 +480,8 @@ def estimate_spikes(X, ridge: float, rng, *, level: float = 0.05, flips: int = 9
 
     Notes
     -----
-    If the law of X does not change under independent signs of its entries (uncorrelated
-    coordinates that are symmetric given their sizes, with rows and columns of any scale), X and the
+    If the law of X does not change under independent signs of its entries (given their sizes, the
+    signs are independent and fair; rows and columns may have any scale), X and the
     flipped matrices are exchangeable and the probability of any alarm is at most `level`, at every
     n and d. Noise that is itself correlated is *not* of this kind: then the edge is too low and
     eigenvalues of the noise are counted. All eigenvalues are compared with the edge of the largest

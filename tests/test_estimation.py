@@ -48,14 +48,17 @@ def test_inflation_has_both_limits():
 
 
 def test_intervals_hold_about_as_often_as_they_say():
-    """Within 4 standard errors of 95 %, in 150 Gaussian samples."""
-    world, inside = AR1(30, 0.8), 0
+    """Within 4 standard errors of 95 %, in 150 Gaussian samples, for LOO and for GCV."""
+    world, inside = AR1(30, 0.8), np.zeros(2)
     for rng in np.random.default_rng(4).spawn(150):
         X = world.sample(60, rng)
-        low, high = estimate_risk(X, 0.1).interval()[0]
+        found = estimate_risk(X, 0.1)
+        low, high = found.interval()[0]
         rest = np.eye(30) - MaskedRegression(0.1).fit(X).coef_
-        inside += low <= np.einsum("ij,ij->", rest, world.apply(rest)) / 30 <= high
-    assert abs(inside / 150 - 0.95) < 4.0 * np.sqrt(0.95 * 0.05 / 150)
+        truth = np.einsum("ij,ij->", rest, world.apply(rest)) / 30
+        off = abs(found.gcv_error[0] - truth)
+        inside += low <= truth <= high, off <= 1.96 * found.gcv_standard_error[0]
+    assert np.all(abs(inside / 150 - 0.95) < 4.0 * np.sqrt(0.95 * 0.05 / 150))
 
 
 @pytest.mark.parametrize("n", [100, 400])

@@ -7,7 +7,13 @@ from itertools import product
 import numpy as np
 
 from mssl.covariance import AR1, Isotropic
-from mssl.distributions import IndependentEntries, MultivariateT, Rademacher, ScaleMixture
+from mssl.distributions import (
+    IndependentEntries,
+    MultivariateT,
+    Rademacher,
+    ScaleMixture,
+    SparseGaussian,
+)
 from mssl.estimation import estimate_effective_ridge, estimate_spikes
 from mssl.simulation import simulate_risk
 from mssl.theory import SSRTheory, elliptical_risk, solve_kappa
@@ -50,37 +56,49 @@ def quadratic_form() -> Check:
     return numerical(found, expected, "all outcomes of 5 entries of three laws, L of shape 4 x 5")
 
 
-def _extrapolated(make, predict, trials, seed, setting) -> Check:
+class _FixedScales(ScaleMixture):
+    """Scales as in the theorem: fixed numbers, each value for a third of the rows."""
+
+    def _draw(self, n, rng):
+        return self.covariance.sample(n, rng) * np.sqrt(np.resize(self.values, n))[:, None]
+
+
+def _extrapolated(makers, predict, trials, seed, setting) -> Check:
     """2 gap(2d) - gap(d), in which a gap of c/n cancels, in standard errors."""
-    gaps, errors = [], []
-    for d in (60, 120):
-        risks = simulate_risk(make(d), 3 * d // 2, (0.05, 0.5), trials=trials, rng=seed)
-        theory = np.array([predict(d, ridge) for ridge in (0.05, 0.5)])
-        gaps.append(np.array([r.test_error for r in risks]) - theory)
-        errors.append(np.array([r.standard_error.test_error for r in risks]))
-    return in_standard_errors(
-        np.zeros(2), 2.0 * gaps[1] - gaps[0], np.hypot(2.0 * errors[1], errors[0]), setting
-    )
+    found, spread = [], []
+    for make in makers:
+        gaps, errors = [], []
+        for d in (60, 120):
+            risks = simulate_risk(make(d), 3 * d // 2, (0.05, 0.5), trials=trials, rng=seed)
+            theory = np.array([predict(d, ridge) for ridge in (0.05, 0.5)])
+            gaps.append(np.array([r.test_error for r in risks]) / theory - 1.0)
+            errors.append(np.array([r.standard_error.test_error for r in risks]) / theory)
+        found.append(2.0 * gaps[1] - gaps[0])
+        spread.append(np.hypot(2.0 * errors[1], errors[0]))
+    return in_standard_errors(np.zeros_like(found), found, spread, setting)
 
 
 def universal() -> Check:
     return _extrapolated(
-        lambda d: IndependentEntries(AR1(d, 0.8), Rademacher()),
+        [
+            lambda d, law=law: IndependentEntries(AR1(d, 0.8), law)
+            for law in (Rademacher(), SparseGaussian(0.2))
+        ],
         lambda d, ridge: SSRTheory(AR1(d, 0.8), 3 * d // 2, ridge).test_error,
-        100,
+        200,
         5,
-        "random signs, AR(1) 0.8, n = 1.5 d, two ridges, 100 trials at d = 60 and 120, "
-        "extrapolated in 1/n",
+        "random signs and sparse entries, AR(1) 0.8, n = 1.5 d, two ridges, 200 trials at d = 60 "
+        "and 120, extrapolated in 1/n",
     )
 
 
 def elliptical() -> Check:
     return _extrapolated(
-        lambda d: ScaleMixture(AR1(d, 0.8), SCALES),
+        [lambda d: _FixedScales(AR1(d, 0.8), SCALES)],
         lambda d, ridge: elliptical_risk(AR1(d, 0.8), 3 * d // 2, ridge, SCALES).test_error,
-        40,
-        7,
-        "three scales, AR(1) 0.8, n = 1.5 d, two ridges, 40 trials at d = 60 and 120, "
+        300,
+        9,
+        "three fixed scales, AR(1) 0.8, n = 1.5 d, two ridges, 300 trials at d = 60 and 120, "
         "extrapolated in 1/n",
     )
 
@@ -103,10 +121,10 @@ def larger_ridge() -> Check:
 
 def estimators() -> Check:
     """Both estimates of the effective ridge under three scales, each against its own limit."""
-    ridge, trials, gaps, errors = 0.2, 24, [], []
-    for d in (75, 150):
+    ridge, trials, gaps, errors = 0.2, 600, [], []
+    for d in (40, 80):
         covariance, n = AR1(d, 0.8), 3 * d // 2
-        world = ScaleMixture(covariance, SCALES)
+        world = _FixedScales(covariance, SCALES)
         t = elliptical_risk(covariance, n, ridge, SCALES).t
         delta = covariance.resolvent(ridge, t).sigma_trace / n
         tau = SCALES / SCALES.mean()
@@ -121,7 +139,8 @@ def estimators() -> Check:
         np.zeros(3),
         2.0 * gaps[1] - gaps[0],
         np.hypot(2.0 * errors[1], errors[0]),
-        "three scales, AR(1) 0.8, n = 1.5 d, 24 trials at d = 75 and 150, extrapolated in 1/n",
+        "three fixed scales, AR(1) 0.8, n = 1.5 d, 600 trials at d = 40 and 80, "
+        "extrapolated in 1/n",
     )
 
 
@@ -159,8 +178,11 @@ def least_squares() -> Check:
     inverse = np.linalg.inv(gram)
     conditional = 1.0 + np.trace(inverse, axis1=1, axis2=2)
     off = 1.0 + np.sum(move**2, axis=(1, 2)) - conditional
-    samples = np.stack([(gcv - n / m) ** 2, off**2, (gcv - n / m) * off])
-    expected = [2.0 * n**2 / m**3, 2.0 * p * (n - 1) / (m * (m - 1) * (m - 3)), 0.0]
+    # 2 Tr (Z'Z)^-2 is the variance given Z, and scatters far less than `off` squared.
+    given = 2.0 * np.sum(inverse**2, axis=(1, 2))
+    samples = np.stack([gcv, (gcv - n / m) ** 2, off**2, given, (gcv - n / m) * off])
+    moment = 2.0 * p * (n - 1) / (m * (m - 1) * (m - 3))
+    expected = [n / m, 2.0 * n**2 / m**3, moment, moment, 0.0]
     return in_standard_errors(
         expected,
         samples.mean(axis=1),
