@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.datasets import load_sample_images
 
 from mssl.covariance import Dense
-from mssl.covariance.base import Resolvent
-from mssl.validation import as_generator, positive_integer
+from mssl.distributions import World
+from mssl.validation import positive_integer
 
 __all__ = [
     "PatchPopulation",
@@ -41,7 +41,7 @@ def _photographs() -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PatchPopulation:
+class PatchPopulation(World):
     r"""All patches of the two photographs, each equally likely: a finite, non-Gaussian world.
 
     .. math::
@@ -83,7 +83,6 @@ class PatchPopulation:
     """
 
     size: int
-    d: int = field(init=False)
     n_patches: int = field(init=False)
     mean: np.ndarray = field(init=False)
     scale: float = field(init=False)
@@ -97,19 +96,19 @@ class PatchPopulation:
                 f"size is {size}, but the photographs have {height} x {width} pixels; "
                 f"take at most {min(height, width) // 2}."
             )
-        object.__setattr__(self, "d", size * size)
+        d = size * size
         total = 2 * (height - size + 1) * (width - size + 1)
         object.__setattr__(self, "n_patches", total)
         # Moments about a point near the mean, so that nothing is lost in the subtraction below.
         centre = _photographs().mean()
-        first, second = np.zeros(self.d), np.zeros((self.d, self.d))
+        first, second = np.zeros(d), np.zeros((d, d))
         for block in self._grey_blocks():
             block = block - centre
             first += block.sum(axis=0)
             second += block.T @ block
         shift = first / total
         matrix = second / total - np.outer(shift, shift)
-        scale = float(np.sqrt(np.trace(matrix) / self.d))
+        scale = float(np.sqrt(np.trace(matrix) / d))
         mean = centre + shift
         mean.flags.writeable = False
         object.__setattr__(self, "mean", mean)
@@ -124,27 +123,15 @@ class PatchPopulation:
         for photograph in _photographs():
             windows = np.lib.stride_tricks.sliding_window_view(photograph, (self.size, self.size))
             for start in range(0, windows.shape[0], _ROWS_AT_ONCE):
-                yield windows[start : start + _ROWS_AT_ONCE].reshape(-1, self.d)
+                yield windows[start : start + _ROWS_AT_ONCE].reshape(-1, self.size**2)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the whole population in blocks of shape (n_block, d), centred and scaled."""
         for block in self._grey_blocks():
             yield (block - self.mean) / self.scale
 
-    def sample(self, n: int, rng: np.random.Generator | int) -> np.ndarray:
-        """Draw patches at random, with replacement.
-
-        Parameters
-        ----------
-        n : int
-        rng : Generator or int
-
-        Returns
-        -------
-        ndarray of shape (n, d)
-        """
-        n = positive_integer(n, "n")
-        rng = as_generator(rng)
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Patches at random, with replacement."""
         grey = _photographs()
         photograph = rng.integers(len(grey), size=n)
         top = rng.integers(grey.shape[1] - self.size + 1, size=n)
@@ -154,26 +141,6 @@ class PatchPopulation:
         columns = left[:, None, None] + step
         patches = grey[photograph[:, None, None], rows, columns].reshape(n, self.d)
         return (patches - self.mean) / self.scale
-
-    def dense(self) -> np.ndarray:
-        """Return the covariance, ndarray of shape (d, d)."""
-        return self.covariance.dense()
-
-    def diagonal(self) -> np.ndarray:
-        """Return the variance of each pixel, ndarray of shape (d,)."""
-        return self.covariance.diagonal()
-
-    def apply(self, x: np.ndarray) -> np.ndarray:
-        """Return the covariance times ``x``, of the shape of ``x``."""
-        return self.covariance.apply(x)
-
-    def trace(self) -> float:
-        """Return the sum of the variances, which is d."""
-        return self.covariance.trace()
-
-    def resolvent(self, shift: np.ndarray | float, scale: float = 1.0) -> Resolvent:
-        """Return the shifted inverse of the covariance."""
-        return self.covariance.resolvent(shift, scale)
 
 
 @lru_cache(maxsize=4)
