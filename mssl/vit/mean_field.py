@@ -2,7 +2,8 @@ r"""What gradient flow does when single patches average out: five ordinary diffe
 
 With :math:`\Upsilon = 0` and areas of one size, symmetry leaves three numbers for a local patch,
 its :math:`\Phi` to its own, to the global and to any other local feature, and two for a global
-patch, so that :math:`P = 10^8` patches cost no more than a hundred.
+patch, so that :math:`P = 10^8` patches cost no more than a hundred. Contrast alone leaves two
+numbers, the same for every patch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
-from scipy.special import gammaln
 
 from ..exceptions import ConvergenceError
 from ..validation import finite_vector, positive_integer
@@ -33,7 +33,8 @@ __all__ = [
 Array = np.ndarray
 
 # Order of the five unknowns: local patch to own, global, other; global patch to own, other.
-_LOCAL, _GLOBAL = slice(0, 3), slice(3, 5)
+# Where all patches are alike, two of them stand for all: these two, and these for the five.
+_TWO, _FIVE = [3, 4], [1, 0, 1, 0, 1]
 
 
 def mean_field(
@@ -60,7 +61,8 @@ def mean_field(
 
     with :math:`\mu` the masked fraction and :math:`n_m` the number of visible patches of area m.
 
-    Contrast. The pooled outputs couple the patches. With
+    Contrast. All patches stay alike, so that :math:`A_m` and two unknowns,
+    :math:`\Phi_{\mathrm{global}}` and :math:`\Phi_{\mathrm{local}}`, are common to them. With
     :math:`\bar A_m` the mean of :math:`A_m` over all patches and :math:`u_m = z_m \bar A_m`,
 
     .. math::
@@ -75,6 +77,10 @@ def mean_field(
         Z = e^{s/\tau} + (B-1)\Big[ 1 - \frac1K + \frac1K\, \mathbb E_{z'} e^{s'/\tau} \Big],
         \qquad s = \sum_m u_m^2, \quad s' = \sum_m u_m u'_m .
 
+    Of a sum of both, the velocity is the weighted sum. Reconstruction parts the patches, and the
+    unknowns are five: to the own, the global and another local feature for a local patch, to the
+    global and a local one for a global patch.
+
     Parameters
     ----------
     data : PatchData
@@ -86,7 +92,8 @@ def mean_field(
     average_counts : bool, default=False
         Reconstruction: average over the number of visible patches in the own, the global and one
         other area, given that the query is masked (hypergeometric), in place of putting
-        :math:`n_m = (1-\mu) C_m`. It matters when areas are small.
+        :math:`n_m = (1-\mu) C_m`. It matters when areas are small. With one strength,
+        :math:`L = U`, nothing else is approximate.
     batch_size : int, optional
         Contrast: B, the number of images in a batch. By default the limit of many negatives,
         with the loss given relative to log B.
@@ -96,11 +103,13 @@ def mean_field(
     Returns
     -------
     History
+        Where there is a single local area, `phi_other` of the local patches is NaN.
 
     Raises
     ------
     ValueError
-        For unequal local areas, or times that do not increase from 0 or later.
+        For unequal local areas, times that do not increase from 0 or later, or counts averaged
+        where a query never sees its own area.
     ConvergenceError
         When the integration fails.
 
@@ -108,12 +117,16 @@ def mean_field(
     -----
     Assumptions, beyond :math:`\Upsilon = 0` and small steps on large batches:
 
-    * sums over many local areas are replaced by their means over z; the own, the global and one
-      tagged other area are averaged exactly (Gauss-Legendre);
+    * sums over many local areas are replaced by their means over z; the global and two local
+      areas, in reconstruction by a global patch one, are averaged exactly (Gauss-Legendre). One of
+      the two is the own area of a local patch;
     * in contrast, the visible counts are at their means, so that both views of an image have the
       same pooled output; the sum over negatives is replaced by its mean; and the similarity of an
       image is a function of its global strength alone, as each single local area contributes only
       :math:`u_m^2 \sim (C_s/P)^2` to it.
+
+    In contrast a patch's own area is averaged like any other local one. At equal
+    :math:`\Phi` all patches then have equal velocities, as in training, and not just nearly so.
 
     With counts averaged, attention is that of queries whose own area has a visible patch, as in
     :func:`train`; the loss counts all queries.
@@ -124,8 +137,14 @@ def mean_field(
     if times[0] < 0 or np.any(np.diff(times) <= 0):
         raise ValueError("times must increase strictly and start at 0 or later.")
     flow = _flow(data, objective, average_counts, batch_size)
-    states = _integrate(flow, times, rtol)
+    if _keeps_patches_alike(objective):
+        two = _integrate(lambda x: flow(x[_FIVE]).velocity[_TWO], 2, times, rtol)
+        states = two[:, _FIVE]
+    else:
+        states = _integrate(lambda y: flow(y).velocity, 5, times, rtol)
     looks = [flow(y) for y in states]
+    if data.n_local == 1:
+        states[:, 2] = np.nan
     return History(
         times=times,
         loss=np.array([look.loss for look in looks]),
@@ -136,14 +155,21 @@ def mean_field(
     )
 
 
-def _integrate(flow: Callable, times: Array, rtol: float) -> Array:
-    """States at the given times, ndarray of shape (n_times, 5)."""
+def _keeps_patches_alike(objective: Objective) -> bool:
+    """Whether the objective sees nothing but the pooled output."""
+    return isinstance(objective, Contrastive) or (
+        isinstance(objective, Combined) and objective.mae == 0
+    )
+
+
+def _integrate(speed: Callable, n_unknowns: int, times: Array, rtol: float) -> Array:
+    """States at the given times from 0, ndarray of shape (n_times, n_unknowns)."""
     if times[-1] == 0:
-        return np.zeros((1, 5))
+        return np.zeros((1, n_unknowns))
     solution = solve_ivp(
-        lambda t, y: flow(y).velocity,
+        lambda t, y: speed(y),
         (0.0, times[-1]),
-        np.zeros(5),
+        np.zeros(n_unknowns),
         method="LSODA",
         t_eval=times,
         rtol=rtol,
@@ -207,36 +233,109 @@ def _strength_nodes(data: PatchData, n: int) -> tuple[Array, Array]:
     return data.low + (data.high - data.low) * (x + 1) / 2, w / 2
 
 
-def _count_nodes(size: int, population, draws, n_nodes: int = 5) -> tuple[Array, Array]:
-    """Values and probabilities of a hypergeometric count, stacked along a new last axis.
+def _is_whole(size: int, population: int, draws: int, n_nodes: int) -> bool:
+    """Whether a hypergeometric count is to be summed over its values, not over Gauss nodes.
 
-    `size` patches among `population`, of which `draws` are visible. Small counts are exact; large
-    ones get a Gauss-Hermite rule with the right mean and variance, which must not reach below 0.
-    `population` and `draws` may be real arrays, as they are when another count left them over.
+    It is where it has few values, and where 0 is likely: attention is steep there.
     """
-    population, draws = (np.asarray(a, dtype=float)[..., None] for a in (population, draws))
-    x, w = np.polynomial.hermite_e.hermegauss(n_nodes)
-    share = draws / population
-    if size <= 8 or (size <= 200 and size * share.min() < x.max() ** 2):
-        n = np.broadcast_to(np.arange(size + 1.0), (*population.shape[:-1], size + 1))
-        rest = population - size
-        possible = (draws - n > -1e-9) & (rest - draws + n > -1e-9)
-        taken = np.where(possible, draws - n, 0.0)
-        log = _log_choose(size, n) + _log_choose(rest, taken)
-        log = np.where(possible, log, -np.inf)
-        top = log.max(axis=-1, keepdims=True)
-        p = np.exp(log - np.where(np.isfinite(top), top, 0.0))
-        # A row without a possible count follows a count that was impossible itself.
-        return n, p / np.where(possible.any(axis=-1, keepdims=True), p.sum(-1, keepdims=True), 1.0)
-    spread = np.sqrt(
-        size * share * (1 - share) * (population - size) / np.maximum(population - 1, 1)
-    )
-    n = np.clip(size * share + spread * x, 0.0, size)
-    return n, np.broadcast_to(w / w.sum(), n.shape)
+    steep = size * draws / population < np.polynomial.hermite_e.hermegauss(n_nodes)[0].max() ** 2
+    return steep or min(size, draws, population - draws, population - size) <= 8
 
 
-def _log_choose(n, k):
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+def _whole_counts(size: int, rest: int, draws: Array) -> tuple[Array, Array]:
+    """All values of a hypergeometric count and their probabilities, (n_rows, n_values).
+
+    `size` patches beside `rest` others, and `draws` of them visible: whole numbers, by row.
+    """
+    low = max(0, int(draws.min()) - rest)
+    high = min(size, int(draws.max()))
+    if size * draws.max() / (size + rest) < 10:
+        high = min(high, max(low, 70))  # beyond it there is less than 1e-30
+    n, draws = np.arange(low, high + 1.0), draws[:, None]
+    possible = (n <= draws) & (n >= draws - rest)
+    # Ratios of neighbours keep their precision where factorials of 10^8 do not.
+    both = possible[:, 1:] & possible[:, :-1]
+    m = n[:-1]
+    up = np.where(both, (size - m) * (draws - m), 1.0)
+    down = np.where(both, (m + 1) * (rest - draws + m + 1), 1.0)
+    log = np.cumsum(np.log(up / down), axis=1)
+    log = np.where(possible, np.pad(log, ((0, 0), (1, 0))), -np.inf)
+    p = np.exp(log - log.max(axis=1, keepdims=True))
+    return np.broadcast_to(n, p.shape), p / p.sum(axis=1, keepdims=True)
+
+
+def _gauss_counts(size: int, rest: int, draws: Array, n_nodes: int) -> tuple[Array, Array]:
+    r"""Gauss rule of a hypergeometric count, from the recurrence of the Hahn polynomials.
+
+    .. math:: A_n = \frac{(M+1-n)(a-n)(D-n)}{(M+1-2n)(M-2n)}, \qquad
+              C_n = \frac{n (M+1-D-n)(b+1-n)}{(M+2-2n)(M+1-2n)}
+
+    are the coefficients for a = `size`, b = `rest`, M = a + b, D = `draws`; the Jacobi matrix has
+    :math:`A_n + C_n` on and :math:`\sqrt{A_{n-1} C_n}` beside its diagonal. With m nodes, moments
+    are exact up to order 2m - 1. They are polynomials in D, so that D may be a node of another
+    count, in place of a whole number; then rows that few patches are left for take fewer nodes.
+    """
+    a, b, D = float(size), float(rest), np.asarray(draws, dtype=float)[:, None]
+    M, n = a + b, np.arange(n_nodes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        A = (M + 1 - n) * (a - n) * (D - n) / ((M + 1 - 2 * n) * (M - 2 * n))
+        C = n * (M + 1 - D - n) * (b + 1 - n) / ((M + 2 - 2 * n) * (M + 1 - 2 * n))
+    A[:, n >= a], C[:, n > b] = 0.0, 0.0
+    least, most = np.maximum(0.0, D - b), np.minimum(a, D)
+    slack = 1e-9 * (1 + most)
+    nodes, weights = np.repeat(A[:, :1], n_nodes, axis=1), np.zeros((len(D), n_nodes))
+    weights[:, 0] = 1.0  # one node, at the mean, serves any row
+    open_rows = np.arange(len(D))
+    for m in range(n_nodes, 1, -1):
+        squares = A[open_rows, : m - 1] * C[open_rows, 1:m]
+        right = np.isfinite(squares).all(axis=1) & (squares > 0).all(axis=1)
+        rows = open_rows[right]
+        matrix = np.zeros((len(rows), m, m))
+        i = np.arange(m)
+        # Distances from the mean, which are small beside it in large areas.
+        matrix[:, i, i] = A[rows, :m] + C[rows, :m] - A[rows, :1]
+        matrix[:, i[1:], i[:-1]] = np.sqrt(squares[right])
+        value, vector = np.linalg.eigh(matrix)
+        value += A[rows, :1]
+        fits = ((value >= (least - slack)[rows]) & (value <= (most + slack)[rows])).all(axis=1)
+        rows = rows[fits]
+        nodes[rows, :m] = np.clip(value[fits], least[rows], most[rows])
+        weights[rows] = 0.0
+        weights[rows, :m] = vector[fits, 0] ** 2
+        open_rows = np.setdiff1d(open_rows, rows)
+    return nodes, weights
+
+
+def _visible_counts(data: PatchData, local: bool) -> tuple[Array, dict[str, Array], int]:
+    """Probabilities and visible patches of areas, for a masked query, and patches elsewhere.
+
+    Counts have shape (n_points,): in the own area of a local query, the global one, one other
+    (where there are such), and in all further ones together.
+    """
+    # Given that the query is masked, V visible patches lie among the other P - 1.
+    left, visible = data.n_patches - 1, data.n_patches - data.n_hidden
+    areas = [("globe", data.global_size - (not local), 5)]
+    if local:
+        areas.append(("own", data.local_size - 1, 5))
+    if data.n_local > local:
+        areas.append(("other", data.local_size, 3))
+    areas = [(*area, _is_whole(area[1], left, visible, area[2])) for area in areas]
+    probability, counts = np.ones(1), {"rest": np.array([float(visible)])}
+    # Whole counts come first: what they leave over is whole again.
+    for name, size, n_nodes, whole in sorted(areas, key=lambda area: not area[3]):
+        left -= size
+        if whole:
+            n, p = _whole_counts(size, left, counts["rest"])
+        else:
+            n, p = _gauss_counts(size, left, counts["rest"], n_nodes)
+        counts = {key: np.repeat(c, n.shape[1]) for key, c in counts.items()}
+        counts[name] = n.ravel()
+        counts["rest"] = counts["rest"] - counts[name]
+        probability = (probability[:, None] * p).ravel()
+        keep = probability > 1e-14
+        probability = probability[keep]
+        counts = {key: c[keep] for key, c in counts.items()}
+    return probability / probability.sum(), counts, left
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,22 +367,20 @@ def _points(data: PatchData, local: bool, average_counts: bool) -> _Points:
                 "average_counts needs areas of at least 2 patches: a masked patch that is alone "
                 "in its area never has a visible one to attend to."
             )
-        # Given that the query is masked, V visible patches lie among the other P - 1.
-        globe, p = _count_nodes(data.global_size - (not local), P - 1.0, float(V))
-        left, seen = P - 1.0 - data.global_size + (not local), V - globe
-        own, q = _count_nodes(size - 1 if local else 0, np.full_like(seen, left), seen)
-        p, left, seen = p[..., None] * q, left - (size - 1) * local, seen[..., None] - own
-        if n_other:
-            other, q = _count_nodes(size, np.full_like(seen, left), seen, 3)
-        else:
-            other, q = np.zeros((*seen.shape, 1)), np.ones((*seen.shape, 1))
-        p, left, rest = p[..., None] * q, left - size, seen[..., None] - other
-        globe = np.broadcast_to(globe[:, None, None], p.shape)
-        own = np.broadcast_to(own[:, :, None], p.shape)
-        share = np.clip(rest / left, 0.0, 1.0) if n_other > 1 else np.zeros(p.shape)
-        rest = np.maximum(rest, 0.0) if n_other > 1 else np.zeros(p.shape)
+        p, counts, left = _visible_counts(data, local)
+        rest, nothing = counts["rest"], np.zeros(1)
+        globe, own, other = (counts.get(k, nothing) for k in ("globe", "own", "other"))
+        if not (own if local else globe).any():
+            raise ValueError(
+                "average_counts needs queries that see their own area; with these sizes and this "
+                "mask_rate practically none does. Lower mask_rate, or enlarge the areas."
+            )
+        further = max(n_other - 1, 0)
+        if not further:
+            rest = np.zeros_like(rest)
+        share = rest / max(left, 1)
         variance = size * share * (1 - share) * (left - size) / max(left - 1, 1)
-        squares = max(n_other - 1, 0) * ((size * share) ** 2 + variance)
+        squares = further * ((size * share) ** 2 + variance)
     else:
         visible = V / P
         p, own = np.ones(1), np.array([visible * size * local])
@@ -292,17 +389,16 @@ def _points(data: PatchData, local: bool, average_counts: bool) -> _Points:
         rest = visible * size * np.array([max(n_other - 1.0, 0.0)])
         squares = (visible * size) ** 2 * np.array([max(n_other - 1.0, 0.0)])
     counts = [np.ravel(c) for c in np.broadcast_arrays(p, own, globe, other, rest, squares)]
-    keep = counts[0] > 1e-14
-    counts = [c[keep] for c in counts]
     few = 4 if average_counts else 8
     nodes = [_strength_nodes(data, n) for n in (few if local else 1, few, 3)]
     grid = np.meshgrid(*(n[0] for n in nodes), indexing="ij")
     weight = nodes[0][1][:, None, None] * nodes[1][1][:, None] * nodes[2][1]
+    n_counts = len(counts[0])
     counts = [np.repeat(c, weight.size) for c in counts]
-    strengths = [np.tile(g.ravel(), keep.sum()) for g in grid]
-    probability = counts[0] * np.tile(weight.ravel(), keep.sum())
+    strengths = [np.tile(g.ravel(), n_counts) for g in grid]
+    probability = counts[0] * np.tile(weight.ravel(), n_counts)
     own, globe, other, rest, squares = counts[1:]
-    return _Points(probability / probability.sum(), own, globe, other, rest, squares, *strengths)
+    return _Points(probability, own, globe, other, rest, squares, *strengths)
 
 
 # Reconstruction ----------------------------------------------------------------------------------
@@ -372,8 +468,9 @@ class _Reconstruction:
 class _Contrast:
     """Right-hand side for the contrastive objective.
 
-    Axes: i, the global strength; o, the strength of a query's own area; j, that of the area looked
-    at. A local area seen by its own patches has o = j.
+    Axes: i, the global strength; o and j, the strengths of two local areas, of which the first is
+    the own area of a local patch. Further areas are at their means. A global patch is one that has
+    the same unknown for both, so that patches with equal unknowns are treated alike.
     """
 
     def __init__(self, data: PatchData, objective: Contrastive, batch_size: int | None):
@@ -387,13 +484,16 @@ class _Contrast:
         P, K, n_local = data.n_patches, data.n_clusters, data.n_local
         n_global, size = data.global_size, data.local_size
         z, w = self.z, self.w
-        local, globe = self._local(*y[_LOCAL]), self._global(*y[_GLOBAL])
+        local, globe = self._shares(y[0], y[1], y[2]), self._shares(y[4], y[3], y[4])
 
         # Attention averaged over all patches, on the global area (i) and on a local one (i, j).
-        on_global = (n_global * globe.on_global + (P - n_global) * local.on_global @ w) / P
-        others = np.einsum("o,ioj->ij", w, local.tagged)
+        on_global = (
+            n_global * (globe.on_global @ w @ w) + (P - n_global) * (local.on_global @ w @ w)
+        ) / P
         on_local = (
-            size * local.on_own + (P - n_global - size) * others + n_global * globe.tagged
+            n_global * (globe.on_own @ w)
+            + size * (local.on_own @ w)
+            + (P - n_global - size) * np.einsum("o,ioj->ij", w, local.on_other)
         ) / P
         u_global, u_local = z * on_global, z * on_local
         mean_local = u_local @ w
@@ -414,120 +514,73 @@ class _Contrast:
         ] - u_local
         slope_global, slope_local = z * pull_global / (tau * P), z * pull_local / (tau * P)
 
-        local_velocity = self._local_velocity(local, slope_global, slope_local)
-        global_velocity = self._global_velocity(globe, slope_global, slope_local)
-        velocity = np.array([*local_velocity, *global_velocity]) / K - rho * y
-        if n_local == 1:
-            velocity[2] = 0.0
+        one, two = (self._velocity(a, slope_global, slope_local) for a in (local, globe))
+        velocity = np.array([*one, two[1], two[0]]) / K - rho * y
         contrast = w @ (np.log(total) + top - positive / tau)
         squares = (P - n_global) * (y[0] ** 2 + y[1] ** 2 + (n_local - 1) * y[2] ** 2)
         squares += n_global * (y[3] ** 2 + n_local * y[4] ** 2)
         loss = float(contrast + 0.5 * rho * K * squares)
-        return _Look(velocity, loss, local.attention(w), globe.attention(w))
+        on_own, on_global, on_hidden = (
+            float(w @ (a @ w @ w)) for a in (local.on_own, local.on_global, local.on_hidden)
+        )
+        attention = (on_own, on_global, 1 - on_own - on_global - on_hidden, on_hidden)
+        on_global, on_hidden = (float(w @ (a @ w @ w)) for a in (globe.on_global, globe.on_hidden))
+        return _Look(
+            velocity, loss, attention, (on_global, on_global, 1 - on_global - on_hidden, on_hidden)
+        )
 
-    def _counts(self):
-        """Visible patches of the global and of a local area, and masked patches."""
-        data = self.data
-        visible = 1 - data.n_hidden / data.n_patches
-        return visible * data.global_size, visible * data.local_size, float(data.n_hidden)
-
-    def _local(self, own, globe, other) -> _Shares:
-        n_global, n, hidden = self._counts()
-        n_other, z, w = self.data.n_local - 1, self.z, self.w
-        top = max(self.data.high * max(own, globe, other), 0.0)
-        w_global = n_global * np.exp(z * globe - top)[:, None]
-        w_own = n * np.exp(z * own - top)
-        w_other = n * np.exp(z * other - top)
-        mean = w @ w_other
-        base = w_global + w_own + hidden * np.exp(-top)
-        total = base + n_other * mean
-        if n_other:
-            tagged_total = (base + (n_other - 1) * mean)[:, :, None] + w_other
-            tagged = w_other / tagged_total
-        else:
-            tagged_total, tagged = total[:, :, None], np.zeros((*total.shape, len(z)))
+    def _shares(self, own, globe, other) -> _Shares:
+        data, z, w = self.data, self.z, self.w
+        hidden, visible = float(data.n_hidden), 1 - data.n_hidden / data.n_patches
+        size = visible * data.local_size
+        top = max(data.high * max(own, globe, other), 0.0)
+        w_global = (visible * data.global_size * np.exp(z * globe - top))[:, None, None]
+        w_own = (size * np.exp(z * own - top))[:, None]
+        w_other = size * np.exp(z * other - top) * (data.n_local > 1)
+        w_hidden = hidden * np.exp(-top)
+        further = max(data.n_local - 2, 0) * w * w_other
+        total = w_global + w_own + w_other + further.sum() + w_hidden
         return _Shares(
             on_own=w_own / total,
             on_global=w_global / total,
-            tagged=tagged,
-            on_own_tagged=w_own[:, None] / tagged_total,
-            on_global_tagged=w_global[:, :, None] / tagged_total,
-            on_hidden=hidden * np.exp(-top) / total,
+            on_other=w_other / total,
+            on_hidden=w_hidden / total,
+            further=further,
+            total=total,
         )
 
-    def _global(self, own, other) -> _Shares:
-        n_global, n, hidden = self._counts()
-        n_local, z, w = self.data.n_local, self.z, self.w
-        top = max(self.data.high * max(own, other), 0.0)
-        w_global = n_global * np.exp(z * own - top)
-        w_other = n * np.exp(z * other - top)
-        mean = w @ w_other
-        base = w_global + hidden * np.exp(-top)
-        total, tagged_total = (
-            base + n_local * mean,
-            (base + (n_local - 1) * mean)[:, None] + w_other,
-        )
-        return _Shares(
-            on_own=None,
-            on_global=w_global / total,
-            tagged=w_other / tagged_total,
-            on_own_tagged=None,
-            on_global_tagged=w_global[:, None] / tagged_total,
-            on_hidden=hidden * np.exp(-top) / total,
-        )
-
-    def _local_velocity(self, a: _Shares, slope_global, slope_local):
-        z, w, n_other = self.z, self.w, self.data.n_local - 1
-        slope_global = slope_global[:, None]
-        # Sum of A g over a further area, by the strength o of the own one.
-        further = np.einsum("j,ioj,ij->io", w, a.tagged, slope_local)
-        mean = a.on_global * slope_global + a.on_own * slope_local + n_other * further
-        own = -w @ (a.on_own * z * (slope_local - mean)) @ w
-        globe = -w @ (a.on_global * z[:, None] * (slope_global - mean)) @ w
-        tagged_mean = (
-            a.on_global_tagged * slope_global[:, :, None]
-            + a.on_own_tagged * slope_local[:, :, None]
-            + a.tagged * slope_local[:, None]
-            + max(n_other - 1, 0) * further[:, :, None]
-        )
-        excess = a.tagged * z * (slope_local[:, None] - tagged_mean)
-        return own, globe, -np.einsum("i,o,j,ioj->", w, w, w, excess)
-
-    def _global_velocity(self, a: _Shares, slope_global, slope_local):
-        z, w, n_local = self.z, self.w, self.data.n_local
-        further = (a.tagged * slope_local) @ w
-        mean = a.on_global * slope_global + n_local * further
-        own = -w @ (a.on_global * z * (slope_global - mean))
-        tagged_mean = (
-            a.on_global_tagged * slope_global[:, None]
-            + a.tagged * slope_local
-            + (n_local - 1) * further[:, None]
-        )
-        return own, -w @ (a.tagged * z * (slope_local - tagged_mean)) @ w
+    def _velocity(self, a: _Shares, slope_global, slope_local) -> list[float]:
+        """Velocities to the own, the global and another feature, before the factor 1/K."""
+        z, w = self.z, self.w
+        slope_global = slope_global[:, None, None]
+        slope_own, slope_other = slope_local[:, :, None], slope_local[:, None, :]
+        mean = a.on_global * slope_global + a.on_own * slope_own + a.on_other * slope_other
+        mean = mean + (slope_local @ a.further)[:, None, None] / a.total
+        return [
+            -float(w @ (excess @ w @ w))
+            for excess in (
+                a.on_own * z[:, None] * (slope_own - mean),
+                a.on_global * z[:, None, None] * (slope_global - mean),
+                a.on_other * z * (slope_other - mean),
+            )
+        ]
 
 
 @dataclass(frozen=True, eq=False)
 class _Shares:
-    """Attention of a query; `tagged` singles out one other area of strength j."""
+    """Attention of a query on its own area (for a global patch any local one), the global one, one
+    other local area and masked patches, of shape (n_strengths,) * 3.
 
-    on_own: Array | None
+    All further areas together have the weights `further`, by strength, beside which `total` is
+    what all weights sum to.
+    """
+
+    on_own: Array
     on_global: Array
-    tagged: Array
-    on_own_tagged: Array | None
-    on_global_tagged: Array
+    on_other: Array
     on_hidden: Array
-
-    def attention(self, w: Array) -> tuple[float, ...]:
-        """On the own, the global, all other local areas, and masked patches."""
-
-        def mean(a):
-            return float(w @ a @ w if a.ndim == 2 else w @ a)
-
-        on_global, hidden = mean(self.on_global), mean(self.on_hidden)
-        if self.on_own is None:
-            return on_global, on_global, 1 - on_global - hidden, hidden
-        on_own = mean(self.on_own)
-        return on_own, on_global, 1 - on_own - on_global - hidden, hidden
+    further: Array
+    total: Array
 
 
 # Phases ------------------------------------------------------------------------------------------

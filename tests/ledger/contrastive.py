@@ -152,7 +152,7 @@ def check_share():
 
 
 def check_first():
-    rng, data, B, tau = np.random.default_rng(18), TINY, 12, 1e5
+    rng, data, B, tau = np.random.default_rng(18), PatchData(8, 2, 4, 2, 0.5, 1.0, 0.5), 12, 1e5
     start, rows = Parameters.zeros(data), []
     for _ in range(50):
         mean = np.zeros(2)
@@ -167,7 +167,7 @@ def check_first():
         contrast_rates(data, B),
         rows.mean(axis=0),
         rows.std(axis=0, ddof=1) / np.sqrt(len(rows)),
-        "3000 batches of 12 images of 6 patches, temperature 10^5",
+        "3000 batches of 12 images of 8 patches, temperature 10^5",
     )
 
 
@@ -242,7 +242,10 @@ def check_dim():
             sign = 1 if factor > 1 else -1
             ordered &= sign * v[1] > 0 > sign * v[2]
             ordered &= sign * _drive(factor * critical, L, U, K, 32) > 0
-    return _holds(ordered, "both sides of the critical temperature, two ranges of strengths")
+    # A mean strength of K L or more: the collapse lasts at no temperature.
+    for K in (2, 3):
+        ordered &= all(_drive(tau, 0.2, 1.0, K, 32) < 0 for tau in (0.05, 0.3, 1.0, 10.0))
+    return _holds(ordered, "both sides of the critical temperature, three ranges of strengths")
 
 
 CLAIMS = {
