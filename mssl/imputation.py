@@ -13,7 +13,7 @@ the visible coordinates. They are the same for every pattern of holes.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solve
+from scipy.linalg.lapack import dposv
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -104,6 +104,8 @@ def conditional_fill(X, precision) -> np.ndarray:
     ------
     ValueError
         If the shapes do not fit.
+    numpy.linalg.LinAlgError
+        If Q is not positive definite on the holes of a row.
 
     Notes
     -----
@@ -126,7 +128,10 @@ def conditional_fill(X, precision) -> np.ndarray:
     towards = filled @ q  # Q_hv x_v, as hidden entries are zero here
     for i in np.flatnonzero(hidden.any(axis=1)):
         h = np.flatnonzero(hidden[i])
-        filled[i, h] = -solve(q[np.ix_(h, h)], towards[i, h], assume_a="pos", check_finite=False)
+        _, solution, failed = dposv(q[np.ix_(h, h)], towards[i, h])
+        if failed:
+            raise np.linalg.LinAlgError(f"precision is not positive definite on row {i}'s holes.")
+        filled[i, h] = -solution
     return filled
 
 
