@@ -77,7 +77,7 @@ class PatchPopulation(World):
     singular and masked prediction is trivially perfect. All pixels share one scale, so that the
     variances of border and centre keep their ratio.
 
-    The object offers what a covariance model offers, with :meth:`sample` drawing real patches, so
+    The object offers what a covariance model offers, with `sample` drawing real patches, so
     that theory and simulation take the same object; it is not a registered model because its
     samples are not Gaussian.
     """
