@@ -277,7 +277,8 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
     Returns
     -------
     ndarray of shape (n_features, n_features)
-        Its distance to :func:`mssl.regression.masked_regression` falls as :math:`M^{-1/2}`.
+        Its distance to :func:`mssl.masking.best_predictor` of the same law falls as
+        :math:`M^{-1/2}`.
 
     Notes
     -----
