@@ -687,7 +687,7 @@ def compute_transition_rounding(run: Run) -> Table:
     """Overlap and scatter of the largest eigenvalue around the threshold, at several sizes."""
     sizes = run.pick(
         test={60: 8, 120: 8},
-        quick={100: 120, 200: 60, 400: 30},
+        quick={126: 120, 250: 60, 500: 24, 1000: 8},
         paper={250: 2000, 500: 1000, 1000: 400, 2000: 120, 4000: 30},
     )
     ratios = run.pick(
@@ -721,12 +721,12 @@ def compute_transition_rounding(run: Run) -> Table:
     title="The transition at finite size",
     alt="Two panels. Above, overlap against strength over threshold, from one half to two: the "
     "line of the limit is zero up to one and then rises with a corner; the measured points of "
-    "three sizes lie above zero at and below the threshold and come closer to the line as d "
+    "several sizes lie above zero at and below the threshold and come closer to the line as d "
     "grows. Below, on logarithmic axes, the overlap at the threshold and at half the threshold, "
     "and the scatter of the largest eigenvalue, fall as powers of d, with the exponents written "
-    "beside the points.",
+    "below the panel.",
     caption="The corner at the threshold is rounded at finite d. Above: right overlap, the limit "
-    "(line) and means over draws at three sizes (points, darker for larger d). Below: the overlap "
+    "(line) and means over draws at several sizes (points, darker for larger d). Below: overlap "
     "at the threshold and at half of it, and the standard deviation of the largest eigenvalue of "
     "M at the threshold, with fitted powers of d. Bars are one standard error.",
     chapter=CHAPTER,
@@ -761,20 +761,11 @@ def draw_transition_rounding(data: Table) -> Figure:
         d, value = rows["d"].astype(float), rows["value"]
         exponent, spread, prefactor = fitted_exponent(d, value, rows["standard_error"] / value)
         level = 0.3 if words.endswith("of it") else 1.0
-        theory_line(below, d, prefactor * d**-exponent, kind, level=level)
-        measured(below, d, value, rows["standard_error"], kind, level=level)
         power = f"{words}: $d^{{-{exponent:.2f} \\pm {spread:.2f}}}$"
-        # The two upper lines are close: one is named above its left end, the other below its right.
-        right = words == "overlap at threshold"
-        place = -1 if right else 0
-        shift, align = ((0, -16), "right") if right else ((4, 14), "left")
-        if words.endswith("of it"):
-            shift = (4, -48)
-        direct_label(
-            below, d[place], value[place], power, kind, level=level, offset=shift, align=align
-        )
+        theory_line(below, d, prefactor * d**-exponent, kind, power, level=level)
+        measured(below, d, value, rows["standard_error"], kind, level=level)
     below.set(xscale="log", yscale="log", xlabel="d", ylabel="value")
-    below.margins(y=0.18)
+    below.legend(loc="upper left", bbox_to_anchor=(-0.12, -0.16))
     below.set_xticks(sizes, [str(d) for d in sizes])
     below.minorticks_off()
     return fig
