@@ -22,7 +22,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .exceptions import ConvergenceError
 from .regression import MaskedRegression
-from .validation import non_negative
+from .validation import data_matrix, non_negative
 
 __all__ = [
     "METHODS",
@@ -121,7 +121,7 @@ def pca_precision(X, rank: int, *, standardize: bool = False, noise: bool = True
     M. E. Tipping and C. M. Bishop, Probabilistic principal component analysis, Journal of the
     Royal Statistical Society B 61 (1999).
     """
-    X = _data(X)
+    X = data_matrix(X)
     n, d = X.shape
     rank = _rank(rank, n, d)
     scales = np.sqrt(np.mean(X * X, axis=0)) if standardize else np.ones(d)
@@ -172,7 +172,7 @@ def factor_precision(X, rank: int, *, max_iter: int = 5000) -> np.ndarray:
     FactorAnalysis subtracts the mean of every column, the other methods here do not. For data of
     mean zero the difference is of order 1/n.
     """
-    return _factor_model(_data(X), rank, max_iter).get_precision()
+    return _factor_model(data_matrix(X), rank, max_iter).get_precision()
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +241,7 @@ def leading_directions(
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
-    X = _data(X)
+    X = data_matrix(X)
     n, d = X.shape
     if method == "regression":
         if ridge is None:
@@ -282,16 +282,6 @@ def _factor_model(X, rank, max_iter):
                 f"factor analysis did not converge in {max_iter} iterations; raise max_iter or "
                 "lower the rank."
             ) from None
-
-
-def _data(X):
-    X = np.asarray(X, dtype=float)
-    if X.ndim != 2 or min(X.shape) < 2 or not np.isfinite(X).all():
-        raise ValueError(
-            "X must be a finite array of at least two rows and two columns, got shape "
-            f"{X.shape}{'' if np.isfinite(X).all() else ' with NaN or infinite entries'}."
-        )
-    return X
 
 
 def _precision(q):

@@ -14,6 +14,7 @@ Gaussian.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -40,7 +41,7 @@ __all__ = [
 # Laws of one entry ------------------------------------------------------------------------------
 
 
-class EntryLaw:
+class EntryLaw(ABC):
     r"""Law of one entry: mean 0, variance 1, symmetric.
 
     .. math:: \mathrm E\,z = 0, \qquad \mathrm E\,z^2 = 1, \qquad \chi = \mathrm E\,z^4 - 3
@@ -53,9 +54,9 @@ class EntryLaw:
 
     excess: float
 
+    @abstractmethod
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw independent entries, ndarray of the given shape."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _check_df(df) -> None:
 # Worlds -----------------------------------------------------------------------------------------
 
 
-class World:
+class World(ABC):
     """A covariance model together with a law of the rows that is not Gaussian.
 
     Subclasses have a ``covariance`` and draw rows with exactly that covariance in
@@ -164,8 +165,9 @@ class World:
         """Draw n rows with mean zero, ndarray of shape (n, d)."""
         return self._draw(positive_integer(n, "n"), as_generator(rng))
 
+    @abstractmethod
     def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        raise NotImplementedError
+        """Rows for a checked n and a generator."""
 
     def dense(self) -> np.ndarray:
         """Return the covariance, ndarray of shape (d, d)."""

@@ -13,7 +13,14 @@ from functools import cached_property
 
 import numpy as np
 
-from .validation import as_generator, non_negative, positive_integer, positive_vector
+from .results import mean_and_error
+from .validation import (
+    as_generator,
+    data_matrix,
+    non_negative,
+    positive_integer,
+    positive_vector,
+)
 
 __all__ = [
     "BestRidge",
@@ -33,15 +40,8 @@ _ENTRIES = 1 << 18  # entries of the flipped matrices that are in memory at once
 
 
 def _data(X) -> np.ndarray:
-    """Return X as a finite float matrix of at least two rows and columns, or say what is wrong."""
-    X = np.asarray(X, dtype=float)
-    if X.ndim != 2 or min(X.shape) < 2:
-        raise ValueError(
-            f"X must be a matrix with at least two rows and two columns, got shape {X.shape}."
-        )
-    if not np.isfinite(X).all():
-        rows = np.flatnonzero(~np.isfinite(X).all(axis=1))[:5].tolist()
-        raise ValueError(f"X must be finite, but rows {rows} hold NaN or infinity.")
+    """Return X as a float matrix without a silent feature, or say what is wrong."""
+    X = data_matrix(X)
     if not (X**2).sum(axis=0).all():
         silent = np.flatnonzero(~(X**2).sum(axis=0).astype(bool))[:5].tolist()
         raise ValueError(f"Features {silent} are zero in every row; drop them.")
@@ -95,11 +95,6 @@ def _ridges(X, ridges) -> np.ndarray:
         return np.mean(X**2) * np.geomspace(1e-4, 1e2, 31)
     values = np.unique(positive_vector(np.atleast_1d(ridges), "ridges"))
     return values
-
-
-def _mean_and_error(losses: np.ndarray) -> tuple[float, float]:
-    """Mean over rows and its standard error, rows taken as independent."""
-    return float(losses.mean()), float(losses.std(ddof=1) / np.sqrt(len(losses)))
 
 
 # The test error -----------------------------------------------------------------------------------
@@ -203,7 +198,7 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
         left_out, train = (residuals / room) ** 2, residuals**2
         generalised = train / room.mean(axis=0) ** 2
         loss = left_out.mean(axis=1)
-        loo, loo_spread = _mean_and_error(loss)
+        loo, loo_spread = mean_and_error(loss)
         gcv = float(generalised.mean())
         rows.append(
             (
@@ -291,7 +286,7 @@ def estimate_best_ridge(X, ridges=None, *, standard_errors: float = 1.0) -> Best
     if len(found.ridges) < 2:
         raise ValueError("ridges must hold at least two ridges to choose from.")
     best = int(np.argmin(found.loo_error))
-    pairs = [_mean_and_error(row) for row in found.row_losses - found.row_losses[best]]
+    pairs = [mean_and_error(row) for row in found.row_losses - found.row_losses[best]]
     excess, spread = (np.array(column) for column in zip(*pairs, strict=True))
     spread = spread * found.inflation
     outside = np.flatnonzero(excess > c * spread)

@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from .validation import as_generator, non_negative, positive_integer
+from .validation import as_generator, non_negative, open_unit, positive_integer
 
 __all__ = [
     "Bernoulli",
@@ -51,19 +51,9 @@ __all__ = [
     "OneAtATime",
     "best_predictor",
     "hidden_error",
-    "open_unit",
 ]
 
 Array = np.ndarray
-
-
-def open_unit(value, name: str, *, zero_allowed: bool = False) -> float:
-    """Return `value` as a float in (0, 1), or [0, 1) if zero is allowed, or raise ValueError."""
-    number = non_negative(value, name)
-    if not number < 1.0 or (number == 0.0 and not zero_allowed):
-        interval = "[0, 1)" if zero_allowed else "(0, 1)"
-        raise ValueError(f"{name} must lie in {interval}, got {number:g}.")
-    return number
 
 
 class MaskLaw(ABC):

@@ -38,7 +38,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mssl.masking import MaskLaw, best_predictor
-from mssl.validation import non_negative
+from mssl.validation import non_negative, open_unit
 
 __all__ = ["MaskedRegression", "MaskedRegressionCV", "masked_regression"]
 
@@ -698,20 +698,12 @@ class MaskedRegression(_MaskedBase):
             range, or if the problem is singular.
         """
         ridge = non_negative(self.ridge, "ridge")
-        keep = 1.0 if self.mask_rate is None else 1.0 - _open_unit(self.mask_rate, "mask_rate")
+        keep = 1.0 if self.mask_rate is None else 1.0 - open_unit(self.mask_rate, "mask_rate")
         X = self._validate(X, reset=True)
         if self.mask_rate is None:
             _check_ridge(ridge, X.shape)
         self._solution = _solve(X, ridge, keep)
         return self
-
-
-def _open_unit(value, name):
-    """Return `value` as a float strictly between 0 and 1, or raise ValueError."""
-    number = non_negative(value, name)
-    if not 0.0 < number < 1.0:
-        raise ValueError(f"{name} must lie strictly between 0 and 1, or be None; got {value!r}.")
-    return number
 
 
 def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:

@@ -6,7 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["MaskedRisk", "Risk"]
+__all__ = ["MaskedRisk", "Risk", "mean_and_error"]
+
+
+def mean_and_error(outcomes) -> tuple[np.ndarray, np.ndarray]:
+    r"""Mean of independent outcomes, and its standard error.
+
+    .. math:: \bar x = \frac1T \sum_t x_t, \qquad
+              \sqrt{\frac{1}{T(T-1)} \sum_t (x_t - \bar x)^2}
+
+    Parameters
+    ----------
+    outcomes : array-like of shape (n_outcomes, ...)
+        At least two outcomes, of any shape.
+
+    Returns
+    -------
+    mean, standard_error : ndarray
+        Of the shape of one outcome.
+    """
+    outcomes = np.asarray(outcomes, dtype=float)
+    return outcomes.mean(axis=0), outcomes.std(axis=0, ddof=1) / np.sqrt(len(outcomes))
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from .covariance import Covariance
 from .regression import MaskedRegression
-from .results import Risk
+from .results import Risk, mean_and_error
 from .validation import as_generator, non_negative, positive_integer
 
-__all__ = ["average_risks", "run_trials", "simulate_risk"]
+__all__ = ["average_over_trials", "run_trials", "simulate_risk"]
 
 
 def run_trials(
@@ -112,20 +112,58 @@ def simulate_risk(
     The test error given the fitted matrix is exact, not an average over test rows, so that the
     scatter between trials is that of the training rows alone.
     """
+    bayes = 1.0 / covariance.resolvent(0.0).diagonal
+    return average_over_trials(
+        lambda X, ridge: _measure(covariance, X, ridge, bayes),
+        covariance,
+        n_samples,
+        ridges,
+        trials=trials,
+        rng=rng,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def average_over_trials(
+    measure: Callable[[np.ndarray, float], Risk],
+    covariance: Covariance,
+    n_samples: int,
+    ridges: float | Iterable[float],
+    *,
+    trials: int,
+    rng,
+    n_jobs: int = -1,
+    progress: bool = False,
+) -> Risk | list[Risk]:
+    """Average what is measured on random rows, for one ridge or several.
+
+    Parameters
+    ----------
+    measure : callable
+        Takes the rows of a trial, of shape (n_samples, n_features), and a ridge; returns a
+        :class:`Risk`, or a kind of it.
+    covariance, n_samples, ridges, trials, rng, n_jobs, progress
+        As for :func:`simulate_risk`.
+
+    Returns
+    -------
+    Risk or list of Risk
+        Of the kind that `measure` returns, with `standard_error`; a list when `ridges` is one.
+    """
     n = positive_integer(n_samples, "n_samples", minimum=2)
     trials = positive_integer(trials, "trials", minimum=2)
     scalar = np.ndim(ridges) == 0
     ridges = [non_negative(r, "ridge") for r in ([ridges] if scalar else ridges)]
     if not ridges:
         raise ValueError("ridges must hold at least one ridge.")
-    bayes = 1.0 / covariance.resolvent(0.0).diagonal
 
     def trial(generator):
         X = covariance.sample(n, generator)
-        return [_measure(covariance, X, ridge, bayes) for ridge in ridges]
+        return [measure(X, ridge) for ridge in ridges]
 
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
-    risks = [average_risks(measured) for measured in zip(*outcomes, strict=True)]
+    risks = [_average(measured) for measured in zip(*outcomes, strict=True)]
     return risks[0] if scalar else risks
 
 
@@ -147,14 +185,10 @@ def _measure(covariance, X, ridge, bayes) -> Risk:
     )
 
 
-def average_risks(measured: tuple[Risk, ...]) -> Risk:
+def _average(measured: tuple[Risk, ...]) -> Risk:
     """Mean over trials, with its standard error."""
     kind = type(measured[0])
     names = [f.name for f in fields(kind) if f.name != "standard_error"]
-    stacked = {name: np.array([getattr(m, name) for m in measured]) for name in names}
-    means = {name: values.mean(axis=0) for name, values in stacked.items()}
-    errors = {
-        name: values.std(axis=0, ddof=1) / np.sqrt(len(measured))
-        for name, values in stacked.items()
-    }
+    found = [mean_and_error([getattr(m, name) for m in measured]) for name in names]
+    means, errors = (dict(zip(names, values, strict=True)) for values in zip(*found, strict=True))
     return kind(**means, standard_error=kind(**errors))

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
 
 from .covariance import Covariance
-from .masking import Bernoulli, MaskLaw, open_unit
+from .masking import Bernoulli, MaskLaw
 from .regression import MaskedRegression
-from .results import MaskedRisk
-from .simulation import average_risks, run_trials
-from .validation import as_generator, non_negative, positive_integer
+from .results import MaskedRisk, mean_and_error
+from .simulation import average_over_trials, run_trials
+from .validation import as_generator, data_matrix, non_negative, open_unit, positive_integer
 
 __all__ = [
     "MaskedMoments",
@@ -90,23 +90,20 @@ def simulate_masked_risk(
     penalty holds diag(S): `loo_error` is the one with the penalty held at its value on all n rows,
     for the residual, plus the noise that hidden inputs add; `gcv_error` likewise.
     """
-    n = positive_integer(n_samples, "n_samples", minimum=2)
-    trials = positive_integer(trials, "trials", minimum=2)
     rate = open_unit(mask_rate, "mask_rate")
-    scalar = np.ndim(ridges) == 0
-    ridges = [non_negative(r, "ridge") for r in ([ridges] if scalar else ridges)]
-    if not ridges:
-        raise ValueError("ridges must hold at least one ridge.")
     noise = rate / (1.0 - rate) * covariance.diagonal()
     bayes = 1.0 / covariance.resolvent(noise).diagonal - noise
 
-    def trial(generator):
-        X = covariance.sample(n, generator)
-        return [_measure(covariance, X, ridge, rate, bayes) for ridge in ridges]
-
-    outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
-    risks = [average_risks(measured) for measured in zip(*outcomes, strict=True)]
-    return risks[0] if scalar else risks
+    return average_over_trials(
+        lambda X, ridge: _measure(covariance, X, ridge, rate, bayes),
+        covariance,
+        n_samples,
+        ridges,
+        trials=trials,
+        rng=rng,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
 
 
 def masked_risk_of(coef: Array, covariance: Covariance, mask_rate: float) -> dict[str, Array]:
@@ -239,7 +236,7 @@ def explicit_mask_moments(X: Array, rate: float, n_masks: int, rng) -> MaskedMom
     serves every target, hidden or not, as long as x_k is not an input to its own prediction, and
     one d x d matrix is enough. Masked rows exist in blocks only.
     """
-    X, law = _rows(X), Bernoulli(rate)
+    X, law = data_matrix(X, 1), Bernoulli(rate)
     n_masks, rng = positive_integer(n_masks, "n_masks"), as_generator(rng)
     n, d = X.shape
     gram, seen = np.zeros((d, d)), np.zeros((n, d))
@@ -287,7 +284,7 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
     :math:`nMd^3` times the fraction that is hidden. For independent masks and many coordinates,
     :func:`explicit_mask_moments` has the same limit at a d-th of the cost.
     """
-    X, ridge = _rows(X), non_negative(ridge, "ridge")
+    X, ridge = data_matrix(X, 1), non_negative(ridge, "ridge")
     n, d = X.shape
     law.check(d)
     n_masks, rng = positive_integer(n_masks, "n_masks"), as_generator(rng)
@@ -319,13 +316,6 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
                     "use a larger ridge or n_masks."
                 ) from None
     return A
-
-
-def _rows(X):
-    X = np.asarray(X, dtype=float)
-    if X.ndim != 2 or not np.isfinite(X).all():
-        raise ValueError(f"X must be a finite array of two axes, got shape {X.shape}.")
-    return X
 
 
 # diag(S) for diag(Sigma) -----------------------------------------------------------------------
@@ -417,5 +407,4 @@ def measure_diagonal_replacement(
 
     outcomes = np.array(run_trials(trial, trials, rng, n_jobs=n_jobs))
     largest = outcomes[:, :4].max(axis=0)
-    spread = outcomes[:, 4].std(ddof=1) / np.sqrt(trials)
-    return MeasuredReplacement(*map(float, largest), float(outcomes[:, 4].mean()), float(spread))
+    return MeasuredReplacement(*map(float, (*largest, *mean_and_error(outcomes[:, 4]))))

@@ -10,6 +10,7 @@ from scipy.sparse.linalg import ArpackError, eigsh
 
 from .covariance import Covariance
 from .regression import MaskedRegression
+from .results import mean_and_error
 from .simulation import run_trials
 from .validation import non_negative, positive_integer
 
@@ -168,9 +169,9 @@ def simulate_eigenpairs(
         return (_reported(nu, method), *cosines)
 
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
-    columns = [np.array(values) for values in zip(*outcomes, strict=True)]
-    errors = [v.std(axis=0, ddof=1) / np.sqrt(trials) for v in columns]
-    return Eigenpairs(*[v.mean(axis=0) for v in columns], standard_error=Eigenpairs(*errors))
+    found = [mean_and_error(values) for values in zip(*outcomes, strict=True)]
+    means, errors = zip(*found, strict=True)
+    return Eigenpairs(*means, standard_error=Eigenpairs(*errors))
 
 
 def _check(method, ridge):

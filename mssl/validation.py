@@ -8,8 +8,10 @@ import numpy as np
 
 __all__ = [
     "as_generator",
+    "data_matrix",
     "finite_vector",
     "non_negative",
+    "open_unit",
     "positive_integer",
     "positive_vector",
     "unit_columns",
@@ -31,6 +33,28 @@ def non_negative(value, name: str) -> float:
     if not np.isfinite(value) or value < 0:
         raise ValueError(f"{name} must be finite and not negative, got {value:g}.")
     return value
+
+
+def open_unit(value, name: str, *, zero_allowed: bool = False) -> float:
+    """Return `value` as a float in (0, 1), or [0, 1) if zero is allowed, or raise ValueError."""
+    number = non_negative(value, name)
+    if not number < 1.0 or (number == 0.0 and not zero_allowed):
+        interval = "[0, 1)" if zero_allowed else "(0, 1)"
+        advice = "below 1" if zero_allowed else "strictly between 0 and 1"
+        raise ValueError(f"{name} must lie in {interval}, got {number:g}; take one {advice}.")
+    return number
+
+
+def data_matrix(X, least: int = 2) -> np.ndarray:
+    """Return X as a finite float matrix of at least `least` (1 or 2) rows and columns, or raise."""
+    X = np.asarray(X, dtype=float)
+    if X.ndim != 2 or min(X.shape) < least:
+        size = " of at least two rows and two columns" if least > 1 else ""
+        raise ValueError(f"X must be a matrix, an array of two axes{size}, got shape {X.shape}.")
+    if not np.isfinite(X).all():
+        rows = np.flatnonzero(~np.isfinite(X).all(axis=1))[:5].tolist()
+        raise ValueError(f"X must be finite, but rows {rows} hold NaN or infinite entries.")
+    return X
 
 
 def finite_vector(values, name: str) -> np.ndarray:

@@ -26,6 +26,7 @@ from mssl.figures.runs import Run
 from mssl.figures.style import colors, direct_label, measured, shade, theory_line
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
+from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import optimal_ridge
 
@@ -98,10 +99,6 @@ def _measure(world: Covariance, u, n, methods, trials, rng, ridge=RIDGE) -> dict
 
     columns = np.array(run_trials(trial, trials, rng)).T
     return dict(zip(methods, columns, strict=True))
-
-
-def _mean_and_error(values) -> tuple[float, float]:
-    return float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
 
 
 # Thresholds against the ratio of the noise -------------------------------------------------------
@@ -211,7 +208,7 @@ def _overlap_measured(rng, *, gamma, ratio, d, strength, trials) -> Table:
     methods = (*METHODS, "factor_analysis")
     found = _measure(world, u, round(d / gamma), methods, trials, rng)
     return Table.concat(
-        _strength_table(gamma, "measured", m, strength, *_mean_and_error(found[m])) for m in methods
+        _strength_table(gamma, "measured", m, strength, *mean_and_error(found[m])) for m in methods
     )
 
 
@@ -342,10 +339,7 @@ def _ridge_measured(rng, *, gamma, strength, ridges, d, trials) -> Table:
         found = [leading_directions(X, "regression", ridge=r)[0].overlaps(u) for r in ridges]
         return found
 
-    outcomes = run_trials(trial, trials, rng)
-    overlaps = np.array(outcomes)
-    mean = overlaps.mean(axis=0)
-    error = overlaps.std(axis=0, ddof=1) / np.sqrt(trials)
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     rows = [
         ("masked_regression", which, ridge, mean[i, j], error[i, j])
         for i, ridge in enumerate(ridges)
@@ -473,7 +467,7 @@ def _map_measured(rng, *, panel, gamma, ratio, size, x, strength, d, trials) -> 
     u = _flat(d, slice(0, 2 * size, 2) if size else None)
     world = Spiked(Diagonal(_levels(d, ratio)), strength, u[:, None])
     values = _measure(world, u, round(d / gamma), METHODS, trials, rng)
-    pairs = {m: _mean_and_error(values[m]) for m in METHODS}
+    pairs = {m: mean_and_error(values[m]) for m in METHODS}
     return _map_table(
         panel, "measured", x, strength,
         {m: p[0] for m, p in pairs.items()}, {m: p[1] for m, p in pairs.items()},
@@ -818,7 +812,7 @@ def _stationary_measured(rng, *, panel, d, gamma, strength, trials) -> Table:
     world = Spiked(STATIONARY[panel](d), strength, u[:, None])
     found = _measure(world, u, round(d / gamma), METHODS, trials, rng, ridge=0.02)
     return Table.concat(
-        _strength_table(panel, "measured", m, strength, *_mean_and_error(found[m])) for m in METHODS
+        _strength_table(panel, "measured", m, strength, *mean_and_error(found[m])) for m in METHODS
     )
 
 
@@ -934,7 +928,7 @@ def _order_measured(rng, *, ratio, gamma, shared, method, d, trials, guess) -> T
             low, high = (low, middle) if global_first else (middle, high)
         return np.exp(0.5 * (low + high))
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng))
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     return _order_table(ratio, "measured", method, shared, mean, error)
 
 
@@ -1089,7 +1083,7 @@ def _reconstruction_unit(rng, *, world, d, n, ranks, trials) -> Table:
     outcomes = run_trials(trial, trials, rng)
     tables = []
     for method in outcomes[0]:
-        mean, spread = _mean_and_error([o[method][0] / best for o in outcomes])
+        mean, spread = mean_and_error([o[method][0] / best for o in outcomes])
         tables.append(
             Table(
                 {
@@ -1227,7 +1221,7 @@ def _patch_unit(rng, *, n, trials, ridge) -> Table:
     for k in range(SHOWN):
         tables.append(_patch_table("clean", k, pixel, clean[:, k], 1.0, np.nan, 1.0))
         for i, method in enumerate(methods):
-            share, error = _mean_and_error(shares[:, i, 0, k])
+            share, error = mean_and_error(shares[:, i, 0, k])
             best = float(shares[:, i, :, k].mean(axis=0).max())
             sign = np.sign(pictures[i, k] @ clean[:, k]) or 1.0
             picture = sign * pictures[i, k]

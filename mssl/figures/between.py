@@ -13,6 +13,7 @@ from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, direct_label, measured, theory_line
 from mssl.figures.table import Table
 from mssl.figures.vit import SETTINGS
+from mssl.results import mean_and_error
 from mssl.vit import (
     MAE,
     Combined,
@@ -349,9 +350,8 @@ def _course_unit(rng, *, name, seeds, steps, rate, every) -> Table:
                 columns[quantity] = getattr(theory, quantity)
                 columns[f"{quantity}_se"] = np.full(len(t), np.nan)
             else:
-                values = np.array([getattr(r, quantity)[moments] for r in runs])
-                columns[quantity] = values.mean(axis=0)
-                columns[f"{quantity}_se"] = values.std(axis=0, ddof=1) / np.sqrt(seeds)
+                seen = [getattr(r, quantity)[moments] for r in runs]
+                columns[quantity], columns[f"{quantity}_se"] = mean_and_error(seen)
         tables.append(Table(columns))
     return Table.concat(tables)
 
@@ -675,8 +675,7 @@ def _diversity_unit(rng, *, name, share, ratio, seeds, steps, rate, moments) -> 
         batch = data.draw(6, drawing)
         looks = [_diversity(data, run.snapshots[step], batch) for step in moments]
         values.append([[look[m] for m in _DIVERSITY] for look in looks])
-    values = np.array(values)
-    mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(seeds)
+    mean, error = mean_and_error(values)
     n = len(moments)
     columns = {
         "setting": np.full(n, name),

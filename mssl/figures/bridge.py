@@ -15,6 +15,7 @@ from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors, direct_label, measured, shade, theory_line
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
+from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import PCATheory, SSRTheory
 from mssl.vit import MAE, Contrastive, PatchData, mean_field, train
@@ -34,11 +35,6 @@ NAMES = {
     "pca": "PCA",
 }
 CALLS = {"masked_regression": "regression", "correlation_pca": "correlation", "pca": "pca"}
-
-
-def _mean_and_error(values) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(values, dtype=float)
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
 # Images as vectors --------------------------------------------------------------------------------
@@ -144,7 +140,7 @@ def _linear_unit(rng, *, size, n, trials) -> Table:
         fit = MaskedRegression(ridge=ridge).fit(X).coef_
         return [*_looks(fit, areas), np.mean(seen[1:]), seen[0]]
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
+    mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
     for k, method in enumerate(("masked_regression", "pca")):
         part = slice(2 * k, 2 * k + 2)
         rows.append(_row("linear", method, "measured", size, *mean[part], error[part]))
@@ -172,7 +168,7 @@ def _attention_unit(rng, *, size, seeds, mae_steps, contrast_steps) -> Table:
                     freeze_positions=frozen, record_every=steps, evaluation_batches=4,
                 )  # fmt: skip
                 ends.append([run.attention_own[-1], run.attention_global[-1]])
-            mean, error = _mean_and_error(ends)
+            mean, error = mean_and_error(ends)
             rows.append(_row("attention", method, witness, size, *mean, error))
     return Table.concat(rows)
 
@@ -320,7 +316,7 @@ def _local_measured(rng, *, d, size, trials) -> Table:
             found.append(leading_directions(X, CALLS[method], ridge=ridge)[0].overlaps(u))
         return found
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
+    mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
     return Table.concat(
         _overlap_rows("measured", size, method, mean[k], error[k])
         for k, method in enumerate(METHODS)
@@ -535,7 +531,7 @@ def _ratio_linear(rng, *, ratio, n, trials) -> Table:
     names = ("masked regression", "PCA")
     rows = [_ratio_row("linear", m, "theory", ratio, v) for m, v in zip(names, values, strict=True)]
     if trials:
-        mean, error = _mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
+        mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
         rows += [
             _ratio_row("linear", m, "measured", ratio, *pair)
             for m, *pair in zip(names, mean, error, strict=True)
@@ -562,7 +558,7 @@ def _ratio_attention(rng, *, ratio, case, seeds, steps, batch) -> Table:
         keys = keys & query[:, :, None] & visible[:, None, :]
         weights = (attention, np.broadcast_to(positions, attention.shape))
         found.append([w[keys & loud].mean() / w[keys & ~loud].mean() for w in weights])
-    mean, error = _mean_and_error(found)
+    mean, error = mean_and_error(found)
     return Table.concat(
         _ratio_row("attention", case, witness, ratio, mean[k], error[k])
         for k, witness in enumerate(("measured", "positions"))

@@ -15,15 +15,16 @@ from mssl.figures.vit import (
     _LOOK,
     _READ,
     SETTINGS,
-    _bare,
-    _choose,
-    _course,
-    _free,
-    _frozen,
-    _outline,
-    _rows,
+    bare_frame,
+    choose_query,
+    course_rows,
+    draw_free,
+    draw_frozen,
+    outline_areas,
+    read_course,
     setting,
 )
+from mssl.results import mean_and_error
 from mssl.vit import (
     MAE,
     Contrastive,
@@ -256,10 +257,10 @@ def _trajectory_unit(rng, *, name, seeds, steps, rate, records) -> Table:
             )
             for generator in rng.spawn(seeds)
         ]
-        tables.append(_rows(name, witness, runs[0].times, [_course(run) for run in runs]))
+        tables.append(course_rows(name, witness, runs[0].times, [read_course(run) for run in runs]))
     times = runs[0].times
-    course = _course(mean_field(data, objective, times, batch_size=BATCH))
-    return Table.concat([*tables, _rows(name, "theory", times, [course])])
+    course = read_course(mean_field(data, objective, times, batch_size=BATCH))
+    return Table.concat([*tables, course_rows(name, "theory", times, [course])])
 
 
 def compute_trajectories(run: Run) -> Table:
@@ -306,7 +307,7 @@ def draw_trajectories(data: Table) -> Figure:
             for quantity in quantities:
                 kind = _LOOK.get(quantity.rpartition("_")[2], "test")
                 theory_line(ax, theory["time"] / 1e3, theory[quantity], kind, line="-")
-                for part, draw in (("free", _free), ("frozen", _frozen)):
+                for part, draw in (("free", draw_free), ("frozen", draw_frozen)):
                     draw(ax, _in_thousands(rows.where(witness=part)), quantity, kind)
         column[0].set_title(f"{name}, $\\Delta$ = {setting(name).information_gap:.2f}")
         column[2].set_xlabel("time (thousands)")
@@ -364,11 +365,11 @@ def _picture(ax: Axes, cell: Table):
     """One map of attention relative to uniform, with borders of areas and a cross."""
     relative = np.log10(len(cell) * cell["attention"]).reshape(10, 10)
     shown = ax.imshow(relative, cmap="PuOr_r", vmin=-1.0, vmax=1.0)
-    _outline(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
+    outline_areas(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
     i, j = divmod(int(cell["place"][0]), 10)
     ax.plot(j, i, "x", color="white", markersize=7, markeredgewidth=3.6)
     ax.plot(j, i, "x", color="black", markersize=6, markeredgewidth=2.0)
-    _bare(ax)
+    bare_frame(ax)
     return shown
 
 
@@ -397,7 +398,7 @@ def _maps_unit(rng, *, name, rate, steps) -> Table:
     training, drawing = rng.spawn(2)
     states = _states(data, Contrastive(TEMPERATURE, PENALTY), rate, steps, training)
     images = data.draw(20, drawing)
-    index, query = _choose(data, images)
+    index, query = choose_query(data, images)
     times = {"contrast": np.array(steps) * rate}
     return _cells(name, data, images, index, {"local": query}, {"contrast": states}, times)
 
@@ -456,7 +457,7 @@ def _moving_unit(rng, *, steps) -> Table:
         courses[word] = _states(data, objective, rate, steps[word], generator)
         moments[word] = np.array(steps[word]) * rate
     images = data.draw(20, drawing)
-    index, query = _choose(data, images)
+    index, query = choose_query(data, images)
     inside = data.areas[images.clusters[index]] == 0
     other = int(np.flatnonzero(inside & ~images.visible[0, index])[0])
     queries = {"local": query, "global": other}
@@ -539,7 +540,7 @@ def _knob_line(rng, *, name, knob, values, late) -> Table:
     found = []
     for value in values:
         objective, batch = _objective(knob, value)
-        course = _course(
+        course = read_course(
             mean_field(setting(name), objective, [0.0, _EARLY, late], batch_size=batch, rtol=1e-6)
         )
         for when, i in (("early", 1), ("late", 2)):
@@ -575,9 +576,8 @@ def _knob_unit(rng, *, name, knob, value, seeds, steps) -> Table:
             record_every=steps, evaluation_batches=batches,
         )  # fmt: skip
         ends.append([getattr(run, q)[-1] for q in _CONDITION])
-    ends = np.array(ends)
-    error = ends.std(axis=0, ddof=1) / np.sqrt(seeds)
-    return _knob_rows(name, knob, "measured", [["early", value, *ends.mean(axis=0)]], error[None])
+    mean, error = mean_and_error(ends)
+    return _knob_rows(name, knob, "measured", [["early", value, *mean]], error[None])
 
 
 def compute_conditions(run: Run) -> Table:
@@ -718,7 +718,7 @@ def _late_line(rng, *, name, temperature, penalty, points) -> Table:
     del rng  # nothing is drawn
     times = np.geomspace(1e3, 3e6, points)
     objective = Contrastive(temperature, penalty)
-    course = _course(mean_field(setting(name), objective, times, batch_size=BATCH, rtol=1e-6))
+    course = read_course(mean_field(setting(name), objective, times, batch_size=BATCH, rtol=1e-6))
     return _late_rows(name, "theory", temperature, penalty, times, course)
 
 

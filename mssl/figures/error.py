@@ -16,7 +16,7 @@ from mssl.datasets import border_distance, patch_population
 from mssl.figures.one_coordinate import compute_receptive_fields, draw_filters
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import colors, direct_label, measured, theory_line
+from mssl.figures.style import colors, direct_label, log_ticks, measured, theory_line
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression, MaskedRegressionCV
 from mssl.results import Risk
@@ -133,16 +133,6 @@ def _log_axes(*axes) -> None:
             if axis.get_scale() == "log":
                 axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
                 axis.set_minor_formatter(NullFormatter())
-
-
-def _log_ticks(ax, axis: str) -> None:
-    """Plain numbers where a logarithmic axis spans about two decades or less."""
-    which = ax.xaxis if axis == "x" else ax.yaxis
-    which.set_major_locator(
-        LogLocator(subs=(1.0, 2.0, 3.0, 5.0) if axis == "y" else (1.0, 2.0, 5.0))
-    )
-    which.set_major_formatter(lambda value, _: f"{value:g}")
-    which.set_minor_formatter(NullFormatter())
 
 
 def _draw_errors(ax, data: Table, x: str, kinds: Iterable[str], *, label: bool = False) -> None:
@@ -432,7 +422,7 @@ def draw_double_descent(data: Table) -> Figure:
     theory_line(ax, bayes["gamma"], bayes["error"], "bayes", "Bayes")
     ax.legend(loc="upper right")
     ax.set(xscale="log", yscale="log", xlabel="d / n", ylabel="test error")
-    _log_ticks(ax, "x")
+    log_ticks(ax, "x")
     return fig
 
 
@@ -638,8 +628,8 @@ def draw_best_ridge(data: Table) -> Figure:
     left.set(xscale="log", yscale="log", xlabel="d / n", title="best ridge")
     right.set(xscale="log", yscale="log", xlabel="d / n", title="test error at the best ridge")
     for ax in (left, right):
-        _log_ticks(ax, "x")
-    _log_ticks(right, "y")
+        log_ticks(ax, "x")
+    log_ticks(right, "y")
     return fig
 
 
@@ -774,9 +764,9 @@ def _draw_patch_errors(ax, rows: Table, x: str, *, names: bool) -> None:
     measured(ax, patches[x], patches["error"], patches["standard_error"], "test", text[2])
     theory_line(ax, plain[x], plain["bayes_error"], "bayes", "Bayes" if names else None)
     ax.set(xscale="log", yscale="log")
-    _log_ticks(ax, "y")
+    log_ticks(ax, "y")
     if x == "n":
-        _log_ticks(ax, "x")
+        log_ticks(ax, "x")
 
 
 @figure(
@@ -890,7 +880,7 @@ def draw_patches_cv(data: Table) -> Figure:
         at = rows["ridge"] * shift
         measured(ax, at, rows["error"], rows["standard_error"], kind, names[kind])
     ax.set(xscale="log", yscale="log", xlabel="ridge", ylabel="error")
-    _log_ticks(ax, "y")
+    log_ticks(ax, "y")
     ax.legend(loc="lower right")
     return fig
 

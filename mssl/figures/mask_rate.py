@@ -18,6 +18,7 @@ from mssl.figures.style import direct_label, histogram, measured, theory_line
 from mssl.figures.table import Table
 from mssl.masking import Bernoulli, ImageSquares, OneAtATime, best_predictor, hidden_error
 from mssl.regression import MaskedRegression
+from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.simulation_masking import (
     explicit_mask_moments,
@@ -62,11 +63,6 @@ def unequal_world(d: int) -> Covariance:
 
 
 WORLDS = {"equal variances": equal_world, "unequal variances": unequal_world}
-
-
-def _mean_and_error(values) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(values)
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
 # Receptive fields --------------------------------------------------------------------------------
@@ -174,7 +170,7 @@ def _errors_unit(rng, *, world, d, n, ridge, half, trials, rates) -> Table:
         risk = SSRTheory(model, n, ridge, rate).risk
         rows += [("theory", kind, rate, getattr(risk, kind), np.nan) for kind in KINDS]
     for rate in RATES:
-        mean, spread = _mean_and_error(_explicit(model, n, [ridge], rate, half, trials, rng))
+        mean, spread = mean_and_error(_explicit(model, n, [ridge], rate, half, trials, rng))
         rows += [
             ("measured", k, rate, m, e) for k, m, e in zip(KINDS, mean[0], spread[0], strict=True)
         ]
@@ -220,7 +216,7 @@ def explicit_against_theory(
     n, rng, rows = 3 * d // 2, np.random.default_rng(seed), []
     for name, model in models.items():
         for rate in RATES:
-            mean, spread = _mean_and_error(_explicit(model, n, ridges, rate, half, trials, rng))
+            mean, spread = mean_and_error(_explicit(model, n, ridges, rate, half, trials, rng))
             for i, ridge in enumerate(ridges):
                 risk = SSRTheory(model, n, ridge, rate).risk
                 rows += [
@@ -292,7 +288,7 @@ def _convergence_unit(rng, *, d, n, rate, counts, draws, ridge) -> Table:
             np.linalg.norm(explicit_mask_moments(X, rate, count, rng).solve(ridge) - exact) / size
             for _ in range(draws)
         ]
-        mean, error = _mean_and_error(away)
+        mean, error = mean_and_error(away)
         means.append(mean)
         errors.append(error)
     # The law M^(-1/2), through the last point.
@@ -695,7 +691,7 @@ def _overlap_unit(rng, *, panel, d, trials, rates, points) -> Table:
             found.append([(v @ u) ** 2 / (v @ v) for v in vectors])
         return found
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
+    mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
     best = mean.argmax(axis=1)
     for i, rate in enumerate(points):
         rows.append(("measured", rate, mean[i, best[i]], error[i, best[i]]))

@@ -16,12 +16,12 @@ from mssl.distributions import (
     TwoClusters,
 )
 from mssl.estimation import estimate_best_ridge, estimate_risk, estimate_spikes
-from mssl.figures.error import _log_ticks
 from mssl.figures.random_matrices import fitted_exponent
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import colors, measured, theory_line
+from mssl.figures.style import colors, log_ticks, measured, theory_line
 from mssl.figures.table import Table
+from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory, elliptical_risk
 
@@ -95,7 +95,7 @@ def _measured_error(population, n, trials, rng) -> tuple[float, float]:
         rng,
         n_jobs=1,
     )
-    return float(np.mean(errors)), float(np.std(errors, ddof=1) / np.sqrt(trials))
+    return mean_and_error(errors)
 
 
 # The gap against d ------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def draw_estimated_errors(data: Table) -> Figure:
         bars = 1.96 * rows["loo_standard_error"]
         measured(ax, rows["ridge"], rows["loo"], bars, "loo", "LOO, 95 % bars" if first else None)
         ax.set(xscale="log", yscale="log", xlabel="ridge")
-        _log_ticks(ax, "y")
+        log_ticks(ax, "y")
         ax.set_title(SAMPLES[name][0].format(n=rows["n"][0]))
     axes[0].set_ylabel("error")
     fig.legend(loc="outside lower center", ncols=3)

@@ -9,6 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from sklearn.exceptions import ConvergenceWarning
+
+# Only after this import does scikit-learn give out IterativeImputer.
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
 from sklearn.linear_model import Ridge
@@ -33,6 +35,7 @@ from mssl.real_data import (
     split_rows,
 )
 from mssl.regression import MaskedRegression, MaskedRegressionCV
+from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory, elliptical_risk
 
@@ -76,11 +79,6 @@ def row_scales(name: str, levels: int = 200) -> np.ndarray:
         return patch_scales(world.size, levels)
     values = np.array([part.mean() for part in np.array_split(np.sort(world.scales), levels)])
     return values / values.mean()
-
-
-def _mean_and_error(values) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(values, dtype=float)
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
 def _log_ticks(ax, axis: str, ticks) -> None:
@@ -257,7 +255,7 @@ def _spectrum_unit(rng, *, name, trials) -> Table:
     ]
     for witness, found in (("real", real), ("Gaussian", gauss), ("unequal", scaled)):
         distances = [_distance(values, spectrum.cdf) for values in found]
-        mean, error = _mean_and_error(distances)
+        mean, error = mean_and_error(distances)
         tables.append(_spectrum_table(name, f"distance {witness}", mean, error))
     return Table.concat(tables)
 
@@ -346,7 +344,7 @@ def _measured_unit(rng, *, name, panel, n, ridges, trials) -> Table:
         train, moment = split_moment(world, n, generator)
         return [held_out_error(MaskedRegression(r).fit(train).coef_, moment) for r in ridges]
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng))
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     return _error_table(name, panel, "measured", [(n, r) for r in ridges], mean, error)
 
 
@@ -365,7 +363,7 @@ def _control_unit(rng, *, name, n, ridges, trials) -> Table:
             for r in ridges
         ]
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng))
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     return _error_table(name, "control", "Gaussian table", [(n, r) for r in ridges], mean, error)
 
 
@@ -473,9 +471,9 @@ def _choice_unit(rng, *, name, ratio, trials) -> Table:
     outcomes = np.array(run_trials(trial, trials, rng, n_jobs=jobs))
     chosen, errors = outcomes[:, :2], outcomes[:, 2:]
     costs = 100.0 * (chosen / errors.min(axis=1, keepdims=True) - 1.0)
-    mean, error = _mean_and_error(costs)
+    mean, error = mean_and_error(costs)
     fixed = errors[:, np.argmin(errors.mean(axis=0))]
-    fixed_mean, fixed_error = _mean_and_error(100.0 * (chosen - fixed[:, None]) / fixed.mean())
+    fixed_mean, fixed_error = mean_and_error(100.0 * (chosen - fixed[:, None]) / fixed.mean())
     return Table(
         {
             "world": name,
@@ -568,7 +566,7 @@ def _order_unit(rng, *, n, starts, ahead) -> Table:
             outcomes[kind].append((model.loo_error_, test, np.log(test / model.loo_error_)))
     rows = []
     for kind, found in outcomes.items():
-        mean, error = _mean_and_error(found)
+        mean, error = mean_and_error(found)
         rows.append((kind, *mean, error[2]))
     kind, loo, test, ratio, error = zip(*rows, strict=True)
     return Table(
@@ -715,8 +713,8 @@ def _filling_unit(rng, *, name, rate, n_test, splits, slow_splits, max_iter, coo
     own = np.array(errors["conditional"])
     rows = []
     for method, found in errors.items():
-        mean, spread = _mean_and_error(found)
-        gap, gap_spread = _mean_and_error(100.0 * (np.array(found) / own[: len(found)] - 1.0))
+        mean, spread = mean_and_error(found)
+        gap, gap_spread = mean_and_error(100.0 * (np.array(found) / own[: len(found)] - 1.0))
         rows.append((method, len(found), mean, spread, gap, gap_spread))
     method, count, mean, spread, gap, gap_spread = zip(*rows, strict=True)
     return Table(

@@ -15,6 +15,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, histogram, measured, shade, theory_line
 from mssl.figures.table import Table
+from mssl.results import mean_and_error
 from mssl.simulation_spectra import simulate_spectrum
 from mssl.theory import SSRTheory, elliptical_risk, solve_kappa
 
@@ -482,12 +483,13 @@ def _rate_unit(rng, *, d, gamma, ridge, trials) -> Table:
         diagonal = np.diag(np.linalg.inv(x.T @ x / n + ridge * np.eye(d)))
         entry.append(np.sqrt(np.mean((diagonal / limit - 1.0) ** 2)))
     samples = {"counting": counting, "edge": top, "entry": np.array(entry)}
+    distance, error = zip(*map(mean_and_error, samples.values()), strict=True)
     return Table(
         {
             "quantity": list(samples),
             "d": np.full(len(samples), d),
-            "distance": [v.mean() for v in samples.values()],
-            "standard_error": [v.std(ddof=1) / np.sqrt(len(v)) for v in samples.values()],
+            "distance": distance,
+            "standard_error": error,
         }
     )
 
@@ -642,12 +644,13 @@ def _patch_unit(rng, *, size, witness, trials) -> Table:
     world = population if witness == "patches" else population.covariance
     values = simulate_spectrum(world, PATCH_N, PATCH_RIDGE, trials=trials, rng=rng, n_jobs=1)
     # The mean of the j-th smallest of d eigenvalues is read as the quantile (j - 1/2)/d.
+    mean, error = mean_and_error(values)
     return Table(
         {
             "witness": np.full(population.d, witness),
-            "a": values.mean(axis=0),
+            "a": mean,
             "fraction": (np.arange(population.d) + 0.5) / population.d,
-            "standard_error": values.std(axis=0, ddof=1) / np.sqrt(trials),
+            "standard_error": error,
         }
     )
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "colors",
     "direct_label",
     "histogram",
+    "log_ticks",
     "measured",
     "shade",
     "theory_line",
@@ -246,3 +248,19 @@ def _luminance(rgb: np.ndarray) -> float:
     """Relative luminance of an sRGB colour, as the accessibility guidelines define it."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+
+
+def log_ticks(ax, axis: str) -> None:
+    """Put plain numbers on a logarithmic axis that spans about two decades or less.
+
+    Parameters
+    ----------
+    ax : Axes
+    axis : {"x", "y"}
+    """
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    which.set_major_locator(
+        LogLocator(subs=(1.0, 2.0, 3.0, 5.0) if axis == "y" else (1.0, 2.0, 5.0))
+    )
+    which.set_major_formatter(lambda value, _: f"{value:g}")
+    which.set_minor_formatter(NullFormatter())

@@ -14,6 +14,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, histogram, measured, theory_line
 from mssl.figures.table import Table
+from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory
 
@@ -153,11 +154,6 @@ def _cosines(w: np.ndarray, weights: np.ndarray, x: np.ndarray) -> dict[str, np.
     return {name: (v.T @ x) ** 2 / np.sum(v * v, axis=0)[:, None] for name, v in vectors.items()}
 
 
-def _mean_and_error(values) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(values)
-    return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
-
-
 # The moving picture -----------------------------------------------------------------------------
 
 
@@ -290,7 +286,7 @@ def _strength_unit(rng, *, d, n, strength, trials) -> Table:
         score = strength * (u[:, 0] @ right) ** 2 / (right @ model.apply(right))
         return [1 - 1 / nu[0], *(cosines[v][0, 0] for v in VECTORS), score]
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng))
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     return Table(
         {
             "witness": "measured",
@@ -439,7 +435,7 @@ def _angle_unit(rng, *, d, n, strengths, degrees, trials) -> Table:
         cosines = _cosines(w, weights, x)["left"]
         return [nu, cosines[:, 0], cosines[:, 1]]
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng))
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     return _angle_rows("measured", degrees, mean, error)
 
 
@@ -552,7 +548,7 @@ def _few_unit(rng, *, d, n, strength, count, trials) -> Table:
         _, w, weights = _top(_second_moments(model.sample(n, generator)), RIDGE)
         return [_cosines(w, weights, u)[v][0, 0] for v in ("right", "left")]
 
-    mean, error = _mean_and_error(run_trials(trial, trials, rng))
+    mean, error = mean_and_error(run_trials(trial, trials, rng))
     return Table(
         {
             "witness": ["theory"] * 2 + ["measured"] * 2,
@@ -658,7 +654,7 @@ def _rounding_unit(rng, *, d, ratios, trials) -> Table:
         return found
 
     seen = np.array(run_trials(trial, trials, rng))
-    mean, error = _mean_and_error(seen[:, :, 0])
+    mean, error = mean_and_error(seen[:, :, 0])
     scatter = seen[:, :, 1].std(axis=0, ddof=1)
     k = len(ratios)
     return Table(

@@ -13,6 +13,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, direct_label, measured, theory_line
 from mssl.figures.table import Table
+from mssl.results import mean_and_error
 from mssl.vit import (
     MAE,
     Parameters,
@@ -88,7 +89,7 @@ def _grid(rows: Table, column: str) -> np.ndarray:
     return image
 
 
-def _outline(ax: Axes, areas: np.ndarray, **look) -> None:
+def outline_areas(ax: Axes, areas: np.ndarray, **look) -> None:
     """Draw the borders between areas of an image of labels."""
     height, width = areas.shape
     upright = np.argwhere(areas[:, 1:] != areas[:, :-1])
@@ -99,7 +100,7 @@ def _outline(ax: Axes, areas: np.ndarray, **look) -> None:
     ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
-def _bare(ax: Axes) -> None:
+def bare_frame(ax: Axes) -> None:
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color="#bbbbbb")
 
@@ -131,7 +132,7 @@ def draw_images(data: Table) -> Figure:
         # Neighbouring labels get distant colours; the global area is grey.
         palette = np.array([[0.45, 0.45, 0.45, 1.0]] + [_pastel(m) for m in range(areas.max())])
         line[0].imshow(palette[areas])
-        _outline(line[0], areas, colors="white", linewidths=1.2)
+        outline_areas(line[0], areas, colors="white", linewidths=1.2)
         limit = np.abs(rows["value"]).max()
         values, visible = _grid(rows, "value"), _grid(rows, "visible") > 0
         line[1].imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -139,7 +140,7 @@ def draw_images(data: Table) -> Figure:
         line[2].set_facecolor("#333333")
         line[2].imshow(masked, cmap="RdBu_r", vmin=-limit, vmax=limit)
         for ax, title in zip(line, titles, strict=True):
-            _bare(ax)
+            bare_frame(ax)
             if top == 0:
                 ax.set_title(title)
         line[0].set_ylabel(name)
@@ -303,7 +304,7 @@ def draw_first_step(data: Table) -> Figure:
 _READ = ("phi_own", "phi_global", "phi_other", "attention_own", "attention_global", "loss")
 
 
-def _course(history) -> dict[str, np.ndarray]:
+def read_course(history) -> dict[str, np.ndarray]:
     return {name: getattr(history, name) for name in _READ}
 
 
@@ -326,15 +327,15 @@ def _trajectory_unit(rng, *, name, seeds, steps, rate, batch, records) -> Table:
             )
             for generator in rng.spawn(seeds)
         ]
-        tables.append(_rows(name, witness, runs[0].times, [_course(run) for run in runs]))
+        tables.append(course_rows(name, witness, runs[0].times, [read_course(run) for run in runs]))
     times = runs[0].times
     for witness, average in (("theory", True), ("mean counts", False)):
-        course = _course(mean_field(data, MAE(), times, average_counts=average))
-        tables.append(_rows(name, witness, times, [course]))
+        course = read_course(mean_field(data, MAE(), times, average_counts=average))
+        tables.append(course_rows(name, witness, times, [course]))
     return Table.concat(tables)
 
 
-def _rows(name, witness, times, courses) -> Table:
+def course_rows(name, witness, times, courses) -> Table:
     """Means over runs in long form, with standard errors where there are several runs."""
     columns = {
         "setting": np.full(len(times), name),
@@ -342,12 +343,9 @@ def _rows(name, witness, times, courses) -> Table:
         "time": times,
     }
     for quantity in _READ:
-        values = np.array([course[quantity] for course in courses])
-        columns[quantity] = values.mean(axis=0)
-        n = len(values)
-        columns[f"{quantity}_se"] = (
-            values.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(times), np.nan)
-        )
+        seen = [course[quantity] for course in courses]
+        mean, error = mean_and_error(seen) if len(seen) > 1 else (seen[0], np.nan)
+        columns[quantity], columns[f"{quantity}_se"] = mean, np.broadcast_to(error, len(times))
     return Table(columns)
 
 
@@ -394,11 +392,11 @@ def draw_trajectories(data: Table) -> Figure:
             for member in members:
                 quantity, kind = f"{family}_{member}", _LOOK[member]
                 theory_line(ax, theory["time"], theory[quantity], kind, line="-")
-                _free(ax, rows, quantity, kind)
-                _frozen(ax, rows, quantity, kind)
+                draw_free(ax, rows, quantity, kind)
+                draw_frozen(ax, rows, quantity, kind)
         theory_line(column[2], theory["time"], theory["loss"], "test")
-        _free(column[2], rows, "loss", "test")
-        _frozen(column[2], rows, "loss", "test")
+        draw_free(column[2], rows, "loss", "test")
+        draw_frozen(column[2], rows, "loss", "test")
         floor = setting(name).mae_floor
         column[2].axhline(floor, color="black", linestyle=":", linewidth=1.4)
         direct_label(column[2], 0.0, floor, "floor", "bayes", offset=(0, 9))
@@ -426,12 +424,12 @@ def draw_trajectories(data: Table) -> Figure:
     return fig
 
 
-def _frozen(ax: Axes, rows: Table, quantity: str, kind: str) -> None:
+def draw_frozen(ax: Axes, rows: Table, quantity: str, kind: str) -> None:
     points = rows.where(witness="frozen")
     measured(ax, points["time"], points[quantity], points[f"{quantity}_se"], kind)
 
 
-def _free(ax: Axes, rows: Table, quantity: str, kind: str) -> None:
+def draw_free(ax: Axes, rows: Table, quantity: str, kind: str) -> None:
     """Runs with free positions, as open points."""
     points = rows.where(witness="free")
     style = KINDS[kind]
@@ -465,7 +463,7 @@ def _maps_unit(rng, *, name, steps, rate, moments) -> Table:
         snapshots=moments,
     )
     images = data.draw(20, drawing)
-    index, query = _choose(data, images)
+    index, query = choose_query(data, images)
     tables = []
     for step in moments:
         row = attend(data, run.snapshots[step], images).matrix(index)[query]
@@ -486,7 +484,7 @@ def _maps_unit(rng, *, name, steps, rate, moments) -> Table:
     return Table.concat(tables)
 
 
-def _choose(data: PatchData, images) -> tuple[int, int]:
+def choose_query(data: PatchData, images) -> tuple[int, int]:
     """The first image and masked local patch of which about half of the own area is visible."""
     for index in range(len(images)):
         areas, visible = data.areas[images.clusters[index]], images.visible[0, index]
@@ -537,11 +535,11 @@ def draw_attention_maps(data: Table) -> Figure:
             # Against uniform attention, so that looking away and looking at have two colours.
             relative = np.log10(len(cell) * cell["attention"]).reshape(10, 10)
             shown = ax.imshow(relative, cmap="PuOr_r", vmin=-1.0, vmax=1.0)
-            _outline(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
+            outline_areas(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
             i, j = divmod(int(cell["query"][0]), 10)
             ax.plot(j, i, "x", color="white", markersize=7, markeredgewidth=3.6)
             ax.plot(j, i, "x", color="black", markersize=6, markeredgewidth=2.0)
-            _bare(ax)
+            bare_frame(ax)
             if top == 0:
                 ax.set_title(f"t = {time:g}")
         line[0].set_ylabel(name)

@@ -22,8 +22,7 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from ..covariance import Covariance, Resolvent, Scaled
-from ..masking import open_unit
-from ..validation import non_negative, positive_integer, positive_vector
+from ..validation import non_negative, open_unit, positive_integer, positive_vector
 from .equivalents import Equivalent, solve_kappa
 
 __all__ = [

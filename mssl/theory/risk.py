@@ -9,9 +9,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from ..covariance import Covariance
-from ..masking import open_unit
 from ..results import MaskedRisk, Risk
-from ..validation import non_negative, positive_integer
+from ..validation import non_negative, open_unit, positive_integer
 from .equivalents import Equivalent, solve_kappa
 from .masked import (
     MaskedErrors,
