@@ -142,7 +142,7 @@ def average_over_trials(
     ----------
     measure : callable
         Takes the rows of a trial, of shape (n_samples, n_features), and a ridge; returns a
-        :class:`Risk`, or a kind of it.
+        :class:`mssl.results.Risk`, or a kind of it.
     covariance, n_samples, ridges, trials, rng, n_jobs, progress
         As for :func:`simulate_risk`.
 
