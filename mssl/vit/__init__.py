@@ -14,6 +14,7 @@ from .attention import (
 )
 from .data import Images, PatchData
 from .history import History, Readout
+from .keys import Keys
 from .mean_field import (
     PhaseExponents,
     PhaseTimes,
@@ -35,6 +36,7 @@ __all__ = [
     "DivergenceError",
     "History",
     "Images",
+    "Keys",
     "Objective",
     "Parameters",
     "PatchData",

@@ -16,10 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from .data import Images, PatchData
+from .keys import Keys
 
 __all__ = ["Attention", "Parameters", "attend", "position_weights"]
 
 Array = np.ndarray
+
+# The exponential of a smaller score, times any number of positional weights, does not overflow.
+SAFE_SCORE = 300.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,8 +95,8 @@ class Attention:
         A; the last row is the attention on masked patches.
     weights : ndarray of the same shape
         Factor by which a key's positional weight is multiplied to give its attention.
-    keys : ndarray of shape (n_areas + 1, n_images, n_patches)
-        1 where a patch is visible in an area (or masked, for the last row), else 0.
+    keys : Keys
+        Which patch is visible in which area.
     positions : ndarray of shape (n_patches, n_patches)
         :func:`position_weights`.
     images : Images
@@ -100,13 +104,13 @@ class Attention:
 
     Notes
     -----
-    Areas come first and patches last, so that sums over areas and matrix products over patches
-    both run along contiguous memory.
+    Areas come first and patches last, so that sums over areas and products over patches both run
+    along contiguous memory.
     """
 
     shares: Array
     weights: Array
-    keys: Array
+    keys: Keys
     positions: Array
     images: Images
 
@@ -129,9 +133,16 @@ class Attention:
 
         Row p is the attention of query p; its entries sum to 1.
         """
-        return self.positions * (self.weights[:, index].T @ self.keys[:, index])
+        return self.positions * self.weights[self.keys.area[index], index].T
 
-    def pull_back(self, slopes: Array, n_clusters: int, *, positions: bool = True) -> Parameters:
+    def pull_back(
+        self,
+        slopes: Array,
+        n_clusters: int,
+        *,
+        positions: bool = True,
+        overwrite: bool = False,
+    ) -> Parameters:
         r"""Gradient in the parameters of a loss that depends on the shares.
 
         .. math:: \frac{\partial}{\partial\Phi_{p\to v_{k,m}}} =
@@ -149,28 +160,30 @@ class Attention:
             K.
         positions : bool, default=True
             False leaves the gradient in the positional coordinates at 0 and saves its cost.
+        overwrite : bool, default=False
+            Work in the arrays of this attention and in `slopes`, which are lost by it. As they are
+            large, new ones in their place would take longer than the arithmetic.
 
         Returns
         -------
         Parameters
             The gradient, summed over the images.
         """
-        P = self.shares.shape[2]
-        excess = np.empty_like(self.shares)
-        np.multiply(self.on_areas, slopes, out=excess[:-1])
-        mean = excess[:-1].sum(axis=0)
-        np.subtract(slopes, mean, out=excess[:-1])
-        np.negative(mean, out=excess[-1])
-        score = self.on_areas * excess[:-1]
-        score *= self.images.strengths.T[:, :, None]
-        of_cluster = (np.arange(n_clusters)[:, None] == self.images.clusters).astype(float)
-        phi = np.ascontiguousarray((of_cluster @ score).transpose(2, 1, 0))
+        shares, weights = self.on_areas, self.weights
+        mean = np.einsum("mbp,mbp->bp", shares, np.broadcast_to(slopes, shares.shape))
+        if not overwrite:
+            shares, weights = shares.copy(), weights.copy()
+        in_place = overwrite and slopes.shape == shares.shape
+        excess = np.subtract(slopes, mean, out=slopes if in_place else None)
+        shares *= excess
+        of_cluster = np.arange(n_clusters)[:, None] == self.images.clusters
+        phi = np.matmul(of_cluster * self.images.strengths.T[:, None], shares)
+        phi = np.ascontiguousarray(phi.transpose(2, 1, 0))
         if not positions:
-            return Parameters(phi, np.zeros((P, P)))
-        excess *= self.weights
-        upsilon = excess.reshape(-1, P).T @ self.keys.reshape(-1, P)
-        upsilon *= self.positions
-        return Parameters(phi, upsilon)
+            return Parameters(phi, np.zeros_like(self.positions))
+        weights[:-1] *= excess
+        weights[-1] *= -mean
+        return Parameters(phi, self.keys.pull_back(weights).T * self.positions)
 
 
 def attend(
@@ -202,27 +215,28 @@ def attend(
 
     Notes
     -----
-    The area sums of all images are one matrix product; an array of shape
-    (n_images, n_patches, n_patches) never exists. Scores are shifted by their maximum over areas
-    with a visible patch, so that large ones do not overflow.
+    An array of shape (n_images, n_patches, n_patches) never exists: the scores of all visible keys
+    of an area differ by position only, so that sums over keys are those of :class:`Keys`. Scores
+    that could overflow are shifted by their maximum over areas with a visible patch.
     """
     if positions is None:
         positions = position_weights(parameters)
-    visible = images.visible[view]
-    n_areas, P = data.n_areas, data.n_patches
-    where = np.where(visible, data.areas[images.clusters], n_areas)
-    keys = (where == np.arange(n_areas + 1)[:, None, None]).astype(float)
-    sums = (keys.reshape(-1, P) @ positions.T).reshape(keys.shape)
+    keys = Keys.of(data, images, view)
+    shares = keys.sums(np.ascontiguousarray(positions.T))
 
-    weights = np.zeros_like(sums)
-    scores = weights[:-1]
-    phi = parameters.phi.transpose(2, 1, 0)
-    np.multiply(phi[:, images.clusters], images.strengths.T[:, :, None], out=scores)
-    scores += np.where(keys[:-1].any(axis=2, keepdims=True), 0.0, -np.inf)
-    weights -= np.maximum(scores.max(axis=0), 0.0)
+    weights = np.empty_like(shares)
+    scores, weights[-1] = weights[:-1], 0.0
+    phi, strengths = np.ascontiguousarray(parameters.phi.transpose(2, 1, 0)), images.strengths.T
+    np.take(phi, images.clusters, axis=1, out=scores, mode="clip")
+    scores *= strengths[:, :, None]
+    largest = np.abs(phi).max() * np.abs(strengths).max()
+    if not largest < SAFE_SCORE:
+        shown = (keys.area == np.arange(data.n_areas)[:, None, None]).any(axis=2)
+        scores += np.where(shown[:, :, None], 0.0, -np.inf)
+        weights -= np.maximum(scores.max(axis=0), 0.0)
     np.exp(weights, out=weights)
-    sums *= weights
-    total = sums.sum(axis=0)
-    sums /= total
-    weights /= total
-    return Attention(sums, weights, keys, positions, images)
+    shares *= weights
+    total = 1.0 / shares.sum(axis=0)
+    shares *= total
+    weights *= total
+    return Attention(shares, weights, keys, positions, images)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..validation import non_negative, positive_integer
 from .data import Images, PatchData
+from .memory import keep_freed_memory
 from .model import Attention, Parameters, attend
 
 __all__ = ["MAE", "Combined", "Contrastive", "Objective"]
@@ -57,9 +58,10 @@ class Objective(ABC):
         loss : float
         gradient : Parameters
         """
+        keep_freed_memory()
         seen = self.look(data, parameters, images)
         loss, slopes = self._loss_and_slopes(data, parameters, seen)
-        gradient = seen.pull_back(slopes, data.n_clusters, positions=positions)
+        gradient = seen.pull_back(slopes, data.n_clusters, positions=positions, overwrite=True)
         penalty = self._penalty()
         if penalty:
             loss += 0.5 * penalty * parameters.square()
@@ -126,14 +128,15 @@ class MAE(Objective):
 
     def _loss_and_slopes(self, data, parameters, seen):
         images = seen.images
+        square = images.strengths.T[:, :, None] ** 2 / len(images)
+        slopes = seen.on_areas * square
         own = data.areas[images.clusters]
-        error = seen.on_areas.copy()
         b, p = np.indices(own.shape, sparse=True)
-        error[own, b, p] -= 1.0
-        slopes = error * (images.strengths.T[:, :, None] ** 2 / len(images))
+        slopes[own, b, p] -= square[own, b, 0]
         slopes *= ~images.visible[0]
-        error *= slopes
-        return 0.5 * error.sum(), slopes
+        # The sum over areas of (A - [m = a]) g, where the subtracted part is one entry a patch.
+        error = np.vdot(seen.on_areas, slopes) - slopes[own, b, p].sum()
+        return 0.5 * error, slopes
 
 
 @dataclass(frozen=True)
