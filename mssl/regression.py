@@ -593,8 +593,8 @@ class MaskedRegression(_MaskedBase):
         The penalty :math:`\lambda \ge 0`; it must be positive when there are not more samples
         than features, unless a mask rate is given.
     mask_rate : float or None, default=None
-        None hides one coordinate at a time, the one predicted. A number in (0, 1) hides each
-        coordinate independently with that probability; see the Notes.
+        None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
+        each coordinate independently with that probability; see the Notes.
 
     Attributes
     ----------
@@ -698,9 +698,10 @@ class MaskedRegression(_MaskedBase):
             range, or if the problem is singular.
         """
         ridge = non_negative(self.ridge, "ridge")
-        keep = 1.0 if self.mask_rate is None else 1.0 - open_unit(self.mask_rate, "mask_rate")
+        rate = 0.0 if self.mask_rate is None else self.mask_rate
+        keep = 1.0 - open_unit(rate, "mask_rate", zero_allowed=True)
         X = self._validate(X, reset=True)
-        if self.mask_rate is None:
+        if keep == 1.0:
             _check_ridge(ridge, X.shape)
         self._solution = _solve(X, ridge, keep)
         return self

@@ -278,6 +278,13 @@ def test_small_mask_rate_tends_to_one_coordinate_at_a_time():
     np.testing.assert_allclose(masked.coef_, MaskedRegression(0.2).fit(X).coef_, atol=1e-8)
 
 
+def test_mask_rate_of_zero_is_none():
+    X = data(40, 5)
+    none, zero = MaskedRegression(0.2).fit(X), MaskedRegression(0.2, 0.0).fit(X)
+    np.testing.assert_array_equal(zero.coef_, none.coef_)
+    assert zero.loo_error_ == none.loo_error_
+
+
 def test_mask_rate_has_no_leave_one_out():
     X = data(40, 5)
     model = MaskedRegression(0.2, 0.5).fit(X)
@@ -360,8 +367,8 @@ def test_names_the_rows_that_are_not_finite(estimator, bad, word):
         (MaskedRegression("1"), data(9, 5), "ridge must be a real number"),
         (MaskedRegression(0.0), data(5, 5), "n_samples = 5 <= n_features = 5"),
         (MaskedRegression(0.0), data(4, 5), "use ridge > 0 or more than 5 samples"),
-        (MaskedRegression(1.0, 0.0), data(9, 5), "strictly between 0 and 1"),
-        (MaskedRegression(1.0, 1.0), data(9, 5), "strictly between 0 and 1"),
+        (MaskedRegression(1.0, 1.0), data(9, 5), "mask_rate must .* below 1"),
+        (MaskedRegression(0.0, 0.0), data(5, 5), "n_samples = 5 <= n_features = 5"),
         (MaskedRegression(1.0, -0.1), data(9, 5), "mask_rate must be finite and not negative"),
         (MaskedRegression(0.0), data(9, 5) * [1, 0, 1, 1, 0], r"features \[1, 4\] are zero"),
         (MaskedRegression(0.0, 0.5), data(9, 5) * [1, 0, 1, 1, 1], r"features \[1\] are zero"),
