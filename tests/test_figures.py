@@ -27,6 +27,7 @@ from mssl.figures import (
     cli,
     display,
     figure,
+    put,
     render,
     show,
     write,
@@ -478,6 +479,17 @@ def test_a_displayed_figure_carries_words_picture_and_data():
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert alt in bundle["text/plain"]
     assert not re.search(r'(src|href)="(?!data:)', bundle["text/html"])
+
+
+def test_put_hands_formatted_text_to_the_page(monkeypatch):
+    import myst_nb
+
+    glued = {}
+    monkeypatch.setattr(myst_nb, "glue", lambda name, value, display: glued.update({name: value}))
+    put("mean", 2 / 3)
+    put("count", 12, "d")
+    put("words", "1.0 ± 0.1", "")
+    assert glued == {"mean": "0.667", "count": "12", "words": "1.0 ± 0.1"}
 
 
 def test_display_and_show_compute_once(monkeypatch):

@@ -18,7 +18,7 @@ from mssl.figures import (
     transition,
     vit,
 )
-from mssl.figures.output import FigureDisplay, data, display, render, show, write
+from mssl.figures.output import FigureDisplay, data, display, put, render, show, write
 from mssl.figures.registry import FIGURES, FigureRegistry, RegisteredFigure, figure
 from mssl.figures.runs import SCALES, Run
 from mssl.figures.table import Table
@@ -42,6 +42,7 @@ __all__ = [
     "mask_rate",
     "not_gaussian",
     "one_coordinate",
+    "put",
     "random_matrices",
     "real_data",
     "render",

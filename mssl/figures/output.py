@@ -18,7 +18,7 @@ from mssl.figures.runs import write_atomically
 from mssl.figures.style import STYLE_SHEET
 from mssl.figures.table import Table
 
-__all__ = ["FORMATS", "FigureDisplay", "data", "display", "render", "show", "write"]
+__all__ = ["FORMATS", "FigureDisplay", "data", "display", "put", "render", "show", "write"]
 
 #: Formats of one figure on disk, besides its data.
 FORMATS = ("svg", "pdf", "png")
@@ -192,6 +192,27 @@ def display(name: str, scale: str = "quick") -> FigureDisplay:
     FigureDisplay
     """
     return FigureDisplay(FIGURES.get(name), data(name, scale))
+
+
+def put(name: str, value: float | str, form: str = ".3f") -> None:
+    """Make a computed number available to the prose of a page, as ``{glue:text}`name```.
+
+    Parameters
+    ----------
+    name : str
+        Name within the page.
+    value : number or str
+    form : str, default=".3f"
+        Format specification; "" leaves a text as it is.
+
+    Raises
+    ------
+    ImportError
+        Outside the environment of the book, as MyST-NB hands the number over.
+    """
+    from myst_nb import glue  # a dependency of the book, not of the package
+
+    glue(name, format(value, form), display=False)
 
 
 def _base64(content: bytes) -> str:
