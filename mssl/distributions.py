@@ -22,7 +22,15 @@ from scipy.stats import chi2
 
 from .covariance import Covariance, Spiked
 from .covariance.base import Resolvent
-from .validation import as_generator, finite_vector, positive_integer, positive_vector
+from .validation import (
+    as_generator,
+    covariance_model,
+    finite_vector,
+    positive_integer,
+    positive_vector,
+    real_copy,
+    real_number,
+)
 
 __all__ = [
     "EntryLaw",
@@ -125,7 +133,7 @@ class SparseGaussian(EntryLaw):
     density: float
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.density) or not 0.0 < self.density <= 1.0:
+        if not 0.0 < real_number(self.density, "density") <= 1.0:
             raise ValueError(f"density must lie in (0, 1], got {self.density!r}.")
 
     @property
@@ -140,7 +148,8 @@ class SparseGaussian(EntryLaw):
 
 
 def _check_df(df) -> None:
-    if isinstance(df, bool) or not np.isfinite(df) or df <= 2:
+    number = real_number(df, "df")
+    if not np.isfinite(number) or number <= 2:
         raise ValueError(f"df must be finite and above 2, where the variance exists; got {df!r}.")
 
 
@@ -191,11 +200,8 @@ class World(ABC):
 
 
 def _check_covariance(covariance, name: str = "covariance") -> None:
-    if not isinstance(covariance, Covariance):
-        raise ValueError(
-            f"{name} must be a model from mssl.covariance, got {type(covariance).__name__}; "
-            "wrap a matrix in Dense(matrix)."
-        )
+    # Not another world: its rows are not Gaussian, and `colour` is what none of them has.
+    covariance_model(covariance, name, needs=("resolvent", "colour"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +261,7 @@ class ScaleMixture(World):
 
     def __post_init__(self) -> None:
         _check_covariance(self.covariance)
-        values = np.array(positive_vector(self.values, "values"))
+        values = np.array(positive_vector(real_copy(self.values, "values"), "values"))
         values /= values.mean()
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
@@ -351,14 +357,14 @@ class TwoClusters(World):
 
     def __post_init__(self) -> None:
         _check_covariance(self.within, "within")
-        mean = finite_vector(self.mean, "mean")
+        mean = finite_vector(real_copy(self.mean, "mean"), "mean")
         length = float(np.linalg.norm(mean))
         if mean.shape != (self.within.d,) or length == 0:
             raise ValueError(
                 f"mean must be a vector of {self.within.d} entries that are not all zero, got "
                 f"shape {mean.shape} and length {length:g}."
             )
-        pair = np.array(positive_vector(self.scales, "scales"))
+        pair = np.array(positive_vector(real_copy(self.scales, "scales"), "scales"))
         if pair.shape != (2,):
             raise ValueError(f"scales must hold two numbers, got {pair.size}.")
         pair /= pair.mean()

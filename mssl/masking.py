@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from .validation import as_generator, non_negative, open_unit, positive_integer
+from .validation import as_generator, non_negative, open_unit, positive_integer, real_copy
 
 __all__ = [
     "Bernoulli",
@@ -75,7 +75,7 @@ class MaskLaw(ABC):
         d : int
             Number of coordinates.
         target : int
-            The hidden coordinate k.
+            The hidden coordinate k, from 0 to d - 1.
 
         Returns
         -------
@@ -105,10 +105,19 @@ class MaskLaw(ABC):
         return None
 
 
+def _check_target(law, d, target):
+    """The number of coordinates and a coordinate from 0 to d - 1, or ValueError."""
+    d, target = law.check(d), positive_integer(target, "target", minimum=0)
+    if target >= d:
+        raise ValueError(f"target must be below the number of coordinates {d}, got {target}.")
+    return d, target
+
+
 class _Exchangeable(MaskLaw):
     """A law in which all coordinates other than the target are alike."""
 
     def visible_moments(self, d, target):
+        d, target = _check_target(self, d, target)
         once, twice = self.exchangeable_moments(d)
         second = np.full((d, d), twice)
         np.fill_diagonal(second, once)
@@ -222,6 +231,7 @@ class _Stamps(MaskLaw):
         return self._places(self.check(d))
 
     def visible_moments(self, d, target):
+        d, target = _check_target(self, d, target)
         hidden = self._checked_places(d)
         visible = (~hidden).astype(float)
         both = visible.T @ visible / len(hidden)
@@ -337,11 +347,18 @@ def _check_law(law):
 
 
 def _moment(second_moment):
-    matrix = np.asarray(second_moment, dtype=float)
+    matrix = real_copy(second_moment, "second_moment")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
         raise ValueError(
             "second_moment must be a finite, square matrix such as X.T @ X / n, "
             f"got shape {matrix.shape}."
+        )
+    gap = np.abs(matrix - matrix.T)
+    if gap.size and gap.max() > 1e-8 * np.abs(matrix).max():
+        i, j = np.unravel_index(gap.argmax(), gap.shape)
+        raise ValueError(
+            f"second_moment must be symmetric, but entries ({i}, {j}) and ({j}, {i}) differ by "
+            f"{gap.max():.3g}."
         )
     return matrix
 

@@ -11,9 +11,10 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from .covariance import Covariance
+from .covariance.base import conditional_variances
 from .regression import MaskedRegression
 from .results import Risk, mean_and_error
-from .validation import as_generator, non_negative, positive_integer
+from .validation import as_generator, covariance_model, non_negative, positive_integer
 
 __all__ = ["average_over_trials", "run_trials", "simulate_risk"]
 
@@ -112,7 +113,8 @@ def simulate_risk(
     The test error given the fitted matrix is exact, not an average over test rows, so that the
     scatter between trials is that of the training rows alone.
     """
-    bayes = 1.0 / covariance.resolvent(0.0).diagonal
+    covariance_model(covariance, needs=("sample", "apply", "resolvent"))
+    bayes = conditional_variances(covariance)
     return average_over_trials(
         lambda X, ridge: _measure(covariance, X, ridge, bayes),
         covariance,
@@ -151,6 +153,7 @@ def average_over_trials(
     Risk or list of Risk
         Of the kind that `measure` returns, with `standard_error`; a list when `ridges` is one.
     """
+    covariance_model(covariance, needs=("sample",))
     n = positive_integer(n_samples, "n_samples", minimum=2)
     trials = positive_integer(trials, "trials", minimum=2)
     scalar = np.ndim(ridges) == 0

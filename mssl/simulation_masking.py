@@ -14,11 +14,19 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
 
 from .covariance import Covariance
+from .covariance.base import conditional_variances
 from .masking import Bernoulli, MaskLaw
 from .regression import MaskedRegression
 from .results import MaskedRisk, mean_and_error
 from .simulation import average_over_trials, run_trials
-from .validation import as_generator, data_matrix, non_negative, open_unit, positive_integer
+from .validation import (
+    as_generator,
+    covariance_model,
+    data_matrix,
+    non_negative,
+    open_unit,
+    positive_integer,
+)
 
 __all__ = [
     "MaskedMoments",
@@ -91,8 +99,8 @@ def simulate_masked_risk(
     for the residual, plus the noise that hidden inputs add; `gcv_error` likewise.
     """
     rate = open_unit(mask_rate, "mask_rate")
-    noise = rate / (1.0 - rate) * covariance.diagonal()
-    bayes = 1.0 / covariance.resolvent(noise).diagonal - noise
+    covariance_model(covariance, needs=("sample", "apply", "diagonal", "resolvent"))
+    bayes = conditional_variances(covariance, rate / (1.0 - rate) * covariance.diagonal())
 
     return average_over_trials(
         lambda X, ridge: _measure(covariance, X, ridge, rate, bayes),
@@ -124,6 +132,7 @@ def masked_risk_of(coef: Array, covariance: Covariance, mask_rate: float) -> dic
         "test_error", "full_view_error" and "rescaled_error", each of shape (n_features,).
     """
     rate = open_unit(mask_rate, "mask_rate")
+    covariance_model(covariance, needs=("apply", "diagonal"))
     keep = 1.0 - rate
     inputs = covariance.apply(coef)
     square = np.einsum("jk,jk->k", coef, inputs)
@@ -377,6 +386,7 @@ def measure_diagonal_replacement(
     -------
     MeasuredReplacement
     """
+    covariance_model(covariance, needs=("sample", "apply", "diagonal"))
     n = positive_integer(n_samples, "n_samples")
     trials = positive_integer(trials, "trials", minimum=2)
     ridge, rate = non_negative(ridge, "ridge"), open_unit(mask_rate, "mask_rate")

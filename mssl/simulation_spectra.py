@@ -12,7 +12,7 @@ from .covariance import Covariance
 from .regression import MaskedRegression
 from .results import mean_and_error
 from .simulation import run_trials
-from .validation import non_negative, positive_integer
+from .validation import covariance_model, non_negative, positive_integer
 
 __all__ = ["Eigenpairs", "simulate_eigenpairs", "simulate_spectrum"]
 
@@ -87,6 +87,7 @@ def simulate_spectrum(
     ndarray of shape (trials, n_features)
         Ascending in each row.
     """
+    covariance_model(covariance, needs=("sample",))
     n = positive_integer(n_samples, "n_samples")
     ridge = _check(method, ridge)
 
@@ -144,6 +145,7 @@ def simulate_eigenpairs(
     Eigenpairs
         Means over the trials, with `standard_error`.
     """
+    covariance_model(covariance, needs=("sample",))
     n = positive_integer(n_samples, "n_samples")
     trials = positive_integer(trials, "trials", minimum=2)
     count = positive_integer(count, "count")

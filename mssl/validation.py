@@ -8,12 +8,19 @@ import numpy as np
 
 __all__ = [
     "as_generator",
+    "covariance_model",
     "data_matrix",
     "finite_vector",
+    "first_few",
     "non_negative",
     "open_unit",
+    "positive",
     "positive_integer",
     "positive_vector",
+    "real_array",
+    "real_copy",
+    "real_number",
+    "true_or_false",
     "unit_columns",
 ]
 
@@ -43,6 +50,42 @@ def open_unit(value, name: str, *, zero_allowed: bool = False) -> float:
         advice = "below 1" if zero_allowed else "strictly between 0 and 1"
         raise ValueError(f"{name} must lie in {interval}, got {number:g}; take one {advice}.")
     return number
+
+
+def real_number(value, name: str) -> float:
+    """Return `value` as a float, or raise ValueError."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{name} must be a real number, got {value!r}.")
+    return float(value)
+
+
+def positive(value, name: str) -> float:
+    """Return `value` as a finite float above 0, or raise ValueError."""
+    number = real_number(value, name)
+    if not np.isfinite(number) or number <= 0:
+        raise ValueError(f"{name} must be positive and finite, got {number:g}.")
+    return number
+
+
+def real_copy(values, name: str) -> np.ndarray:
+    """Return a copy of `values` as a float array of any shape; refuse complex ones as well."""
+    if hasattr(values, "dtype") and np.iscomplexobj(values):
+        raise ValueError(f"{name} must be real, but its entries are complex; take the real part.")
+    return np.array(real_array(values, name))
+
+
+def covariance_model(value, name: str = "covariance", needs: tuple[str, ...] = ("resolvent",)):
+    """Return `value` if it has `d` and the methods in `needs`, or raise ValueError."""
+    methods = all(callable(getattr(value, method, None)) for method in needs)
+    if not methods or not isinstance(getattr(value, "d", None), numbers.Integral):
+        kind = value.__name__ if isinstance(value, type) else type(value).__name__
+        raise ValueError(
+            f"{name} must be a model from mssl.covariance, got {kind}; "
+            "wrap a matrix in Dense(matrix)."
+        )
+    return value
 
 
 def data_matrix(X, least: int = 2) -> np.ndarray:
@@ -99,6 +142,32 @@ def unit_columns(directions, d: int, name: str = "directions") -> np.ndarray:
         )
     array.flags.writeable = False
     return array
+
+
+def real_array(values, name: str) -> np.ndarray:
+    """Return `values` as a float array of any shape, or raise ValueError."""
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        kind = type(values).__name__
+        raise ValueError(
+            f"{name} must be real numbers in one array, but a {kind} was given that cannot be "
+            "read as such."
+        ) from None
+
+
+def true_or_false(value, name: str) -> bool:
+    """Return `value` as a bool; refuse whatever merely counts as true, such as 'no'."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
+
+
+def first_few(indices) -> str:
+    """Name the first five of `indices` and say how many more there are."""
+    indices = [int(index) for index in indices]
+    more = f" and {len(indices) - 5} more" if len(indices) > 5 else ""
+    return f"{indices[:5]}{more}"
 
 
 def as_generator(rng) -> np.random.Generator:

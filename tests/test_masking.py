@@ -211,6 +211,7 @@ def test_grouped_targets_see_the_same_masks(monkeypatch):
 
 
 X = data(10, 6)
+SKEW = np.eye(3) + np.diag([0.1, 0.0], 1)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +231,13 @@ X = data(10, 6)
         (lambda: best_predictor(np.zeros((3, 3)), Bernoulli(0.5)), "singular to working prec"),
         (lambda: best_predictor(np.zeros((3, 3)), Exactly(2)), "ridge must be positive when"),
         (lambda: best_predictor(np.ones((4, 4)), ContiguousBlocks(2)), "singular to working"),
+        (lambda: best_predictor(SKEW, Bernoulli(0.5)), r"must be symmetric, but entries \(0, 1\)"),
+        (lambda: hidden_error(np.eye(3), SKEW, Bernoulli(0.5)), "second_moment must be symmetric"),
+        (lambda: best_predictor("a", Bernoulli(0.5)), "second_moment must be real numbers"),
+        (lambda: Bernoulli(0.5).visible_moments(5, 7), "target must be below the number of coord"),
+        (lambda: Bernoulli(0.5).visible_moments(5, -1), "target must be an integer of at least 0"),
+        (lambda: ContiguousBlocks(2).visible_moments(5, 5), "target must be below the number of"),
+        (lambda: ContiguousBlocks(2).visible_moments(5, -1), "target must be an integer of at le"),
         (lambda: hidden_error(np.eye(3), X.T @ X, OneAtATime()), "coef must have shape"),
         (lambda: explicit_mask_regression(X[0], OneAtATime(), 0.1, 2, 0), "array of two axes"),
     ],

@@ -1,10 +1,12 @@
 """Measurements: seeded, independent of the number of jobs, and in agreement with the theory."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from mssl.covariance import AR1, Isotropic
-from mssl.simulation import run_trials, simulate_risk
+from mssl.covariance import AR1, Blocks, Isotropic
+from mssl.simulation import average_over_trials, run_trials, simulate_risk
 from mssl.theory import SSRTheory
 
 SCALARS = ("train_error", "test_error", "loo_error", "gcv_error", "coef_norm")
@@ -99,3 +101,15 @@ def test_bad_input_gets_one_clear_sentence(arguments, message):
     settings = {"n_samples": 20, "ridges": 0.1, "trials": 2, "rng": 0} | arguments
     with pytest.raises(ValueError, match=message):
         simulate_risk(AR1(10, 0.5), **settings)
+
+
+def test_a_matrix_in_place_of_a_model():
+    for function in (simulate_risk, partial(average_over_trials, lambda X, ridge: None)):
+        with pytest.raises(ValueError, match="wrap a matrix in Dense"):
+            function(np.eye(10), 20, 0.1, trials=2, rng=0)
+
+
+def test_bayes_error_of_copies_is_zero():
+    risk = simulate_risk(Blocks([3, 2], [1.0, 0.2]), 9, 0.1, trials=2, rng=0, n_jobs=1)
+    expected = [0.0, 0.0, 0.0, 0.96, 0.96]
+    np.testing.assert_allclose(risk.bayes_error_by_coordinate, expected, atol=1e-14)

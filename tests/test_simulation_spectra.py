@@ -98,3 +98,10 @@ def test_bad_input(arguments, message):
     settings = {"ridge": 0.1, "directions": np.ones((10, 1)), "trials": 2, "rng": 0} | arguments
     with pytest.raises(ValueError, match=message):
         simulate_eigenpairs(Isotropic(10), 20, **settings)
+
+
+@pytest.mark.parametrize("measure", [simulate_spectrum, simulate_eigenpairs])
+def test_a_matrix_in_place_of_a_model(measure):
+    more = {} if measure is simulate_spectrum else {"directions": np.eye(10)[:, :1]}
+    with pytest.raises(ValueError, match="wrap a matrix in Dense"):
+        measure(np.eye(10), 20, 0.1, trials=2, rng=0, **more)

@@ -283,3 +283,23 @@ def test_no_spikes_and_bad_input():
         PCATheory(Diagonal([0.0, 1.0]), 10, standardize=True)
     with pytest.raises(ValueError, match="wrap a matrix"):
         PCATheory(np.eye(3), 10)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: critical_strength(3, Isotropic(3), [1.0, 0.0, 0.0]), "theory_of must be a funct"),
+        (lambda: critical_strength(pca, np.eye(3), [1.0, 0.0, 0.0]), "base must be a model from"),
+        (lambda: critical_strength(pca, Isotropic(3), "a"), "direction must be real numbers"),
+        (lambda: critical_strength(pca, Isotropic(3), np.ones(2)), "direction must have shape"),
+        (lambda: critical_strength(pca, Isotropic(2), [1.0, 0.0], largest=-1.0), "largest must be"),
+        (lambda: split_spikes(np.eye(3)), "wrap a matrix in Dense"),
+    ],
+)
+def test_bad_arguments_of_spikes(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+def pca(model):
+    return PCATheory(model, 10)

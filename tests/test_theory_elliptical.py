@@ -43,8 +43,19 @@ def test_unequal_scales_agree_with_simulation():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [((0, 0.1, [1.0]), "n_samples"), ((9, 0.0, [1.0]), "ridge"), ((9, 0.1, [1.0, -1.0]), "scales")],
+    [
+        ((0, 0.1, [1.0]), "n_samples"),
+        ((9, 0.0, [1.0]), "ridge"),
+        ((9, 0.1, [1.0, -1.0]), "scales"),
+        ((9, "a", [1.0]), "ridge must be a real number"),
+        ((9, 0.1, "a"), "scales must be real"),
+    ],
 )
 def test_bad_unequal_scales(arguments, message):
     with pytest.raises(ValueError, match=message):
         elliptical_risk(Isotropic(5), *arguments)
+
+
+def test_a_matrix_in_place_of_a_model():
+    with pytest.raises(ValueError, match="wrap a matrix in Dense"):
+        elliptical_risk(np.eye(5), 9, 0.1, [1.0])

@@ -112,6 +112,23 @@ def test_bayes_error_is_that_of_the_best_predictor(model):
     assert many.bayes_error == pytest.approx(expected.mean(), rel=1e-8)
 
 
+def test_a_coordinate_without_variance_has_no_error_and_helps_nobody():
+    rest = AR1(3, 0.5)
+    sigma = np.zeros((4, 4))
+    sigma[:3, :3] = rest.dense()
+    for rate in (0.0, 0.2):
+        expected = np.append(masked_bayes_error_by_coordinate(rest, rate), 0.0)
+        ours = masked_bayes_error_by_coordinate(Dense(sigma), rate)
+        np.testing.assert_allclose(ours, expected, rtol=1e-12)
+    risk = simulate_masked_risk(Dense(sigma), 9, 0.1, 0.2, trials=2, rng=0, n_jobs=1)
+    np.testing.assert_allclose(risk.bayes_error_by_coordinate, expected, rtol=1e-12)
+    spiked = Spiked(Diagonal([0.0, 1.0, 2.0]), 1.0, np.array([[0.0], [0.6], [0.8]]))
+    alone = Spiked(Diagonal([1.0, 2.0]), 1.0, np.array([[0.6], [0.8]]))
+    ours = masked_bayes_error_by_coordinate(spiked, 0.2)
+    expected = np.append(0.0, masked_bayes_error_by_coordinate(alone, 0.2))
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("model", [AR1(60, 0.6), two_levels(60)])
 @pytest.mark.parametrize("n", [40, 100])
 def test_a_rate_of_zero_is_one_coordinate_at_a_time(model, n):
@@ -415,6 +432,17 @@ def test_replacing_the_diagonal_matters_less_with_more_rows():
         (lambda: simulate_masked_risk(Isotropic(5), 9, [], 0.5, trials=2, rng=0), "ridges must"),
         (lambda: optimal_masking(Isotropic(5), 9, evaluation="best"), "evaluation must be one of"),
         (lambda: optimal_masked_ridge(Isotropic(5), 9, 1.5), "mask_rate must lie in"),
+        (lambda: optimal_masked_ridge(np.eye(5), 9, 0.5), "wrap a matrix in Dense"),
+        (lambda: optimal_mask_rate(np.eye(5), 9, 0.5), "wrap a matrix in Dense"),
+        (lambda: optimal_masking(np.eye(5), 9), "wrap a matrix in Dense"),
+        (lambda: solve_masked(np.eye(5), 9, 0.1, 0.5), "wrap a matrix in Dense"),
+        (lambda: masked_bayes_error_by_coordinate(np.eye(5), 0.5), "wrap a matrix in Dense"),
+        (lambda: simulate_masked_risk(np.eye(5), 9, 0.1, 0.5, trials=2, rng=0), "wrap a matrix"),
+        (lambda: masked_risk_of(np.eye(5), np.eye(5), 0.5), "wrap a matrix in Dense"),
+        (
+            lambda: measure_diagonal_replacement(np.eye(5), 9, 0.1, 0.5, trials=2, rng=0),
+            "wrap a matrix in Dense",
+        ),
         (lambda: diagonal_replacement_bound([1.0, -1.0], 9, 0.1, 0.5), "variances must be posit"),
         (lambda: SSRTheory(Isotropic(5), 9, 0.1, 0.5).error_at(1.0), "mask_rate must lie in"),
     ],

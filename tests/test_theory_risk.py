@@ -1,15 +1,26 @@
 """The deterministic equivalent and the errors that follow from it, against dense linear algebra,
 against limits that are known in closed form, and at the boundaries of their domain."""
 
+import copy
+import pickle
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from mssl.covariance import AR1, Circulant, Covariance, Dense, Diagonal, Isotropic, Spiked
+from mssl.covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Spiked
 from mssl.exceptions import ConvergenceError
-from mssl.theory import SSRTheory, bayes_error_by_coordinate, optimal_ridge, solve_kappa
+from mssl.theory import (
+    PCATheory,
+    SSRTheory,
+    bayes_error_by_coordinate,
+    optimal_masking,
+    optimal_ridge,
+    solve_kappa,
+)
 
 CASES = [model for cls in Covariance.registry() for model in cls.examples()]
 IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
@@ -144,6 +155,97 @@ def test_best_ridge_can_be_zero():
     assert optimal_ridge(Circulant(row), 4000).ridge < 1e-8
 
 
+def sum_of_two_columns(d=20, n=500):
+    Z = np.random.default_rng(0).normal(size=(n, d))
+    Z[:, -1] = Z[:, 0] + Z[:, 1]
+    return Dense(Z.T @ Z / n)
+
+
+def test_bayes_error_of_a_coordinate_that_follows_from_others_is_zero():
+    model = sum_of_two_columns(120)
+    errors = SSRTheory(model, 500, 0.1).bayes_error_by_coordinate
+    assert np.flatnonzero(errors == 0.0).tolist() == [0, 1, 119]
+    assert errors.mean() == pytest.approx(0.74, abs=0.02)
+    # The limit that it is meant to be, at an epsilon that the arithmetic can still bear.
+    near = 1.0 / model.resolvent(1e-7).diagonal
+    np.testing.assert_allclose(errors, near, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [19, 20, 50, 300])
+def test_best_ridge_of_a_singular_covariance(n):
+    model = sum_of_two_columns()
+    best, pair = optimal_ridge(model, n), optimal_masking(model, n)
+    assert pair.boundary == "rate 0"
+    assert best.test_error == pytest.approx(pair.error, rel=1e-9)
+    assert best.ridge == pytest.approx(pair.ridge, rel=1e-5)
+    assert best.test_error == pytest.approx(SSRTheory(model, n, best.ridge).test_error, rel=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 6, 30])
+def test_best_ridge_of_copies_and_of_silent_coordinates(n):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert optimal_ridge(Diagonal([1.0, 2.0, 0.0]), n).ridge == np.inf
+        best = optimal_ridge(Blocks([3, 3], 1.0), n)  # two factors: two samples tell them
+    assert (best.ridge, best.kappa, best.test_error) == (0.0, 0.0, 0.0)
+
+
+def test_no_ridge_is_best_for_a_singular_covariance_with_many_rows():
+    # Three copies, and a pair of nearly equal coordinates that no ridge helps.
+    model = Dense(
+        np.block(
+            [[np.ones((3, 3)), np.zeros((3, 2))], [np.zeros((2, 3)), Blocks([2], 0.9).dense()]]
+        )
+    )
+    n = 10**9
+    best = optimal_ridge(model, n)
+    assert best.ridge == 0.0
+    assert best.test_error == pytest.approx(0.4 * 0.19 / (1.0 - 3 / n), rel=1e-12)
+
+
+def test_best_ridge_below_the_grid_is_its_end_where_the_limit_is_infinite():
+    row = np.ones(8)
+    row[0] += 1e-9
+    best = optimal_ridge(Circulant(row), 8)
+    assert 0.0 < best.ridge < 1e-5
+    theory = SSRTheory(Circulant(row), 8, best.ridge)
+    assert best.test_error == pytest.approx(theory.test_error, rel=1e-4)
+
+
+@every_model
+@pytest.mark.parametrize("rate", [None, 0.3])
+def test_a_theory_survives_pickling_and_copying(model, rate):
+    theory = SSRTheory(model, 2 * model.d, 0.1, rate)
+    expected = theory.risk
+    for again in (pickle.loads(pickle.dumps(theory)), copy.deepcopy(theory)):
+        assert again.risk.test_error == expected.test_error
+        np.testing.assert_array_equal(
+            again.risk.bayes_error_by_coordinate, expected.bayes_error_by_coordinate
+        )
+    for part in (theory.equivalent, theory.errors):
+        again = pickle.loads(pickle.dumps(part))
+        np.testing.assert_array_equal(again.resolvent.diagonal, part.resolvent.diagonal)
+
+
+@pytest.mark.parametrize(
+    "kind", [lambda model: SSRTheory(model, 60, 0.1), lambda m: PCATheory(m, 60)]
+)
+def test_spectra_and_spikes_survive_pickling(kind):
+    theory = kind(Spiked(Isotropic(30), 6.0, np.full((30, 1), 30**-0.5)))
+    spike = theory.spikes[0]
+    assert pickle.loads(pickle.dumps(theory)).spikes[0].eigenvalue == spike.eigenvalue
+    assert pickle.loads(pickle.dumps(spike)).eigenvalue == spike.eigenvalue
+    for part in (theory.spectrum, theory.spiked_ensemble.spectrum):
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).edges, part.edges)
+    for part in (theory.spiked_ensemble, theory):
+        again, outlier = pickle.loads(pickle.dumps(part)), part.outliers[0]
+        assert again.outliers[0].position == outlier.position
+        assert pickle.loads(pickle.dumps(outlier)).position == outlier.position
+    # What is stored is the question, not the arrays and closures that answering it has left.
+    fields = {"covariance", "n_samples", "ridge", "mask_rate", "standardize"}
+    assert set(vars(pickle.loads(pickle.dumps(theory)))) <= fields
+
+
 def test_a_million_coordinates(reference_model):
     d = 10**6
     model = Diagonal(np.random.default_rng(0).uniform(0.5, 2.0, size=d))
@@ -164,6 +266,15 @@ def test_a_million_coordinates(reference_model):
         (lambda: SSRTheory(Dense(np.diag([1.0, 0.0])), 5, 0.0), "the covariance is singular"),
         (lambda: SSRTheory(Diagonal(np.eye(1, 9)[0]), 4, 0.0), "the covariance is singular"),
         (lambda: SSRTheory(np.eye(3), 5, 1.0), "wrap a matrix in Dense"),
+        (lambda: SSRTheory(Isotropic, 5, 1.0), "covariance must be a model .* got Isotropic"),
+        (lambda: SSRTheory(sum_of_two_columns(), 50, 0.0), "the covariance is singular"),
+        (lambda: PCATheory(np.eye(3), 5), "wrap a matrix in Dense"),
+        (lambda: optimal_ridge(np.eye(3), 5), "wrap a matrix in Dense"),
+        (lambda: optimal_ridge(Diagonal([0.0, 0.0]), 5), "covariance must not be zero"),
+        (lambda: bayes_error_by_coordinate(np.eye(3)), "wrap a matrix in Dense"),
+        (lambda: solve_kappa(np.eye(3), 5, 1.0), "wrap a matrix in Dense"),
+        (lambda: solve_kappa(Isotropic(5), 9, 0.1, max_iterations=0), "max_iterations must be an"),
+        (lambda: solve_kappa(Isotropic(5), 9, 0.1, rtol=-1), "rtol must be positive and finite"),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(build, message):

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import solve_banded
 from scipy.signal import lfilter
 
-from ..validation import positive_integer
+from ..validation import positive_integer, real_number
 from .base import Covariance, Resolvent, columns
 from .tridiagonal import inverse_band
 
@@ -37,7 +37,7 @@ class AR1(Covariance):
 
     def __post_init__(self):
         object.__setattr__(self, "d", positive_integer(self.d, "d", minimum=2))
-        rho = float(self.rho)
+        rho = real_number(self.rho, "rho")
         if not -1.0 < rho < 1.0:
             raise ValueError(f"rho must lie strictly between -1 and 1, got {rho:g}.")
         object.__setattr__(self, "rho", rho)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,9 +39,15 @@ class Resolvent:
     sandwich : callable
         Maps b, a scalar or an ndarray of shape (n_features,), to the diagonal of
         :math:`R\,\mathrm{diag}(b)\,R`, which is minus the derivative of `diagonal` along b.
+    source : Covariance or None
+        The model it came from, which makes it again when a copy is read from a file.
 
     Notes
     -----
+    At a shift of zero and a singular Sigma, `diagonal` is the limit of that of small positive
+    shifts: infinite where a coordinate follows from the others exactly, finite elsewhere. There is
+    no such limit of `apply` and `sandwich`.
+
     The traces are differences of numbers of order one: when every eigenvalue of
     :math:`t\Sigma` is below :math:`10^{-m}\,\Lambda`, they keep about 16 - m digits.
     """
@@ -51,6 +57,13 @@ class Resolvent:
     diagonal: Array
     apply: Callable[[Array], Array]
     sandwich: Callable[[Array | float], Array]
+    source: Covariance | None = None
+
+    def __reduce__(self):
+        # The maps are closures, which cannot be stored; model, shift and scale determine them.
+        if self.source is None:
+            raise TypeError("a Resolvent can be pickled only if a covariance model has made it.")
+        return self.source.resolvent, (self.shift, self.scale)
 
     @property
     def sigma_trace(self):
@@ -127,6 +140,18 @@ class Covariance(ABC):
     def _resolvent(self, shift, scale) -> Resolvent:
         """The shifted inverse, for a shift that is a scalar or a vector that is not constant."""
 
+    def _function(self, function) -> Resolvent | None:
+        """The function of Sigma with the given values at its eigenvalues, as a Resolvent.
+
+        Eigenvalues that rounding cannot tell from zero are zero. None for a model that is always
+        regular, or made of another (see `_unfolded`).
+        """
+        return None
+
+    def _unfolded(self) -> tuple[Covariance, Array, Array]:
+        """A core, scales c and loadings L such that Sigma is C (core + L L') C."""
+        return self, np.ones(self.d), np.empty((self.d, 0))
+
     @property
     def n_noise(self) -> int:
         """Number of white-noise entries that one sample is made from."""
@@ -178,10 +203,37 @@ class Covariance(ABC):
             )
         if shift.ndim == 1 and np.all(shift == shift[0]):
             shift = shift[0]  # a constant diagonal keeps every fast path open
-        return self._resolvent(shift[()], scale)
+        return replace(self._resolvent(shift[()], scale), source=self)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(d={self.d})"
+
+
+def conditional_variances(model, noise=0.0) -> Array:
+    r"""Error of the best linear prediction of each coordinate from all, with noise on all.
+
+    .. math:: \frac{1}{[(\Sigma + N)^{-1}]_{kk}} - N_k
+
+    Parameters
+    ----------
+    model : Covariance
+        Population model, or any object with its `resolvent`.
+    noise : float or ndarray of shape (n_features,), default=0.0
+        :math:`N_k`, zero throughout or only where the variance is.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        For a singular Sigma the limit of a vanishing noise.
+    """
+    silent = np.equal(noise, 0.0)
+    if np.all(silent):
+        return 1.0 / model.resolvent(0.0).diagonal
+    if not np.any(silent):
+        return 1.0 / model.resolvent(noise).diagonal - noise
+    # A coordinate without variance is uncorrelated with all others: any noise on it will do.
+    filled = np.where(silent, np.max(noise), noise)
+    return np.where(silent, 0.0, 1.0 / model.resolvent(filled).diagonal - filled)
 
 
 def row_products(a: Array, b: Array) -> Array:

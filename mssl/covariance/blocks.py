@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..validation import finite_vector, positive_vector
+from ..validation import finite_vector, positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
+from .singular import ROUNDING, precision_diagonal
 
 __all__ = ["Blocks"]
 
@@ -40,9 +41,10 @@ class Blocks(Covariance):
         sizes = np.array(self.sizes)
         if sizes.ndim != 1 or sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
             raise ValueError(f"sizes must be a vector of positive integers, got {self.sizes!r}.")
-        shape = np.ones(sizes.size)
-        correlations = finite_vector(self.correlations * shape, "correlations")
-        variances = positive_vector(self.variances * shape, "variances")
+        correlations = finite_vector(
+            _for_each(self.correlations, sizes.size, "correlations"), "correlations"
+        )
+        variances = positive_vector(_for_each(self.variances, sizes.size, "variances"), "variances")
         lowest = -1.0 / np.maximum(sizes - 1, 1)
         wrong = np.flatnonzero((correlations < lowest) | (correlations > 1.0))
         if wrong.size:
@@ -84,9 +86,46 @@ class Blocks(Covariance):
         mixed = ((common - deviation)[:, None] * means)[self.group]
         return z * deviation[self.group] + mixed.T
 
+    def _eigenvalues(self):
+        """Those of each group, of shape (2, n_blocks): of deviations from its mean, of the mean."""
+        deviation = np.where(self.sizes == 1, 1.0, 1.0 - self.correlations)
+        common = np.where(self.sizes == 1, 1.0, 1.0 + (self.sizes - 1) * self.correlations)
+        # -1/(size - 1) is rounded; 1 is not.
+        common = np.where(common <= ROUNDING, 0.0, common)
+        return self.variances * np.stack([deviation, common])
+
+    def _function(self, function):
+        own, mean = function(self._eigenvalues())
+        shared = (mean - own) / self.sizes  # each group has own I + shared 11'
+        own, shared = own[self.group], shared[self.group]
+
+        def sums(x):
+            return self._group_sum(x)[self.group]
+
+        return Resolvent(
+            shift=0.0,
+            scale=1.0,
+            diagonal=own + shared,
+            apply=lambda x: columns(own, x) * x + columns(shared, x) * sums(x),
+            sandwich=lambda b: (
+                own * (own + 2.0 * shared) * b + shared**2 * sums(b * np.ones(self.d))
+            ),
+        )
+
     def _resolvent(self, shift, scale):
-        own = (self.variances * (1.0 - self.correlations))[self.group]
-        shared = scale * self.variances * self.correlations
+        if np.ndim(shift) == 0 and shift == 0 and not np.all(self._eigenvalues()):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                resolvent = self._by_sums(shift, scale)
+            return replace(resolvent, diagonal=precision_diagonal(self) / scale)
+        return self._by_sums(shift, scale)
+
+    def _by_sums(self, shift, scale):
+        # Within a group of one there is no correlation, and a correlation of 1 would divide by 0.
+        correlations = np.where(
+            (self.sizes == 1) & (self.correlations == 1.0), 0.0, self.correlations
+        )
+        own = (self.variances * (1.0 - correlations))[self.group]
+        shared = scale * self.variances * correlations
         r = 1.0 / (scale * own + shift)
         c = shared / (1.0 + shared * self._group_sum(r))  # R = diag(r) - c r r' in each group
 
@@ -106,3 +145,11 @@ class Blocks(Covariance):
             apply=apply,
             sandwich=sandwich,
         )
+
+
+def _for_each(values, count, name):
+    """One number for each of the groups, from one number for all or from a vector."""
+    values = real_copy(values, name)
+    if values.shape not in ((), (1,), (count,)):
+        raise ValueError(f"{name} must be a number or have shape ({count},), got {values.shape}.")
+    return values * np.ones(count)

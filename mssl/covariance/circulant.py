@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..validation import finite_vector
+from ..validation import finite_vector, real_copy
 from .base import Covariance, Resolvent
 from .dense import Dense
+from .singular import settled
 
 __all__ = ["Circulant"]
 
@@ -41,7 +42,7 @@ class Circulant(Covariance):
     eigenvalues: np.ndarray = field(init=False)
 
     def __post_init__(self):
-        row = finite_vector(self.first_row, "first_row")
+        row = finite_vector(real_copy(self.first_row, "first_row"), "first_row")
         size = np.abs(row).max()
         mirrored = np.roll(row[::-1], 1)
         if np.abs(row - mirrored).max() > 1e-10 * size:
@@ -91,8 +92,16 @@ class Circulant(Covariance):
                     "shift; use a smaller d, or AR1 or Blocks, which take any diagonal shift."
                 )
             return Dense(self.dense())._resolvent(shift, scale)
+        eigenvalues = settled(self.eigenvalues) if shift == 0 else self.eigenvalues
         with np.errstate(divide="ignore"):  # a zero eigenvalue at zero shift
-            gains = 1.0 / (scale * self.eigenvalues + shift)
+            gains = 1.0 / (scale * eigenvalues + shift)
+        return self._by_gains(gains, shift, scale)
+
+    def _function(self, function):
+        return self._by_gains(function(settled(self.eigenvalues)))
+
+    def _by_gains(self, gains, shift=0.0, scale=1.0):
+        """The circulant matrix with these eigenvalues."""
 
         def sandwich(b):
             if np.ndim(b) == 0:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import eigh
 
+from ..validation import real_copy
 from .base import Covariance, Resolvent, columns
+from .singular import ROUNDING, precision_diagonal, settled
 
 __all__ = ["Dense"]
 
@@ -27,6 +29,10 @@ class Dense(Covariance):
     -----
     Construction costs one symmetric eigendecomposition; a resolvent with a constant shift then
     costs O(d^2), one with any other shift a matrix inverse.
+
+    A matrix does not tell a spike from the rest. A few large eigenvalues are eigenvalues like
+    others to the theory: each becomes a tiny bulk of its own in a spectrum, and `spikes` is empty.
+    :class:`Spiked` with this model as its base names the directions that are meant as spikes.
     """
 
     matrix: np.ndarray
@@ -35,7 +41,7 @@ class Dense(Covariance):
     eigenvectors: np.ndarray = field(init=False)
 
     def __post_init__(self):
-        matrix = np.array(self.matrix, dtype=float)
+        matrix = real_copy(self.matrix, "matrix")
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
             raise ValueError(f"matrix must be square and not empty, got shape {matrix.shape}.")
         if not np.isfinite(matrix).all():
@@ -90,10 +96,19 @@ class Dense(Covariance):
                 apply=lambda x: inverse @ x,
                 sandwich=lambda b: (inverse * inverse) @ (b * np.ones(self.d)),
             )
-        v = self.eigenvectors
         with np.errstate(divide="ignore", invalid="ignore"):  # a zero eigenvalue at zero shift
-            gains = 1.0 / (scale * self.eigenvalues + shift)
-            diagonal = (v * v) @ gains
+            resolvent = self._by_gains(1.0 / (scale * self.eigenvalues + shift), shift, scale)
+        if shift == 0 and not settled(self.eigenvalues).all():
+            limit = precision_diagonal(self, ROUNDING * self.eigenvalues[-1])
+            return replace(resolvent, diagonal=limit / scale)
+        return resolvent
+
+    def _function(self, function):
+        return self._by_gains(function(settled(self.eigenvalues)))
+
+    def _by_gains(self, gains, shift=0.0, scale=1.0):
+        """The matrix with these eigenvalues and the eigenvectors of Sigma."""
+        v = self.eigenvectors
 
         def sandwich(b):
             if np.ndim(b) == 0:
@@ -104,7 +119,7 @@ class Dense(Covariance):
         return Resolvent(
             shift=shift,
             scale=scale,
-            diagonal=diagonal,
+            diagonal=(v * v) @ gains,
             apply=lambda x: v @ (columns(gains, x) * (v.T @ x)),
             sandwich=sandwich,
         )

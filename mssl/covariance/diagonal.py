@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..validation import positive_integer, positive_vector
+from ..validation import positive, positive_integer, positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
 
 __all__ = ["Diagonal", "Isotropic"]
@@ -34,7 +34,9 @@ class Diagonal(Covariance):
     d: int = field(init=False)
 
     def __post_init__(self):
-        variances = positive_vector(self.variances, "variances", zero_allowed=True)
+        variances = positive_vector(
+            real_copy(self.variances, "variances"), "variances", zero_allowed=True
+        )
         object.__setattr__(self, "variances", variances)
         object.__setattr__(self, "d", variances.size)
 
@@ -58,6 +60,12 @@ class Diagonal(Covariance):
     def _resolvent(self, shift, scale):
         with np.errstate(divide="ignore"):  # a zero variance at zero shift has R_kk = inf
             r = 1.0 / (scale * self.variances + shift)
+        return self._by_gains(r, shift, scale)
+
+    def _function(self, function):
+        return self._by_gains(function(self.variances))
+
+    def _by_gains(self, r, shift=0.0, scale=1.0):
         return Resolvent(
             shift=shift,
             scale=scale,
@@ -86,8 +94,7 @@ class Isotropic(Covariance):
 
     def __post_init__(self):
         object.__setattr__(self, "d", positive_integer(self.d, "d"))
-        variance = float(positive_vector([self.variance], "variance")[0])
-        object.__setattr__(self, "variance", variance)
+        object.__setattr__(self, "variance", positive(self.variance, "variance"))
 
     @classmethod
     def examples(cls):

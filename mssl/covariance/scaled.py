@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..validation import positive_vector
+from ..validation import positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
 
 __all__ = ["Scaled"]
@@ -38,7 +38,7 @@ class Scaled(Covariance):
     def __post_init__(self):
         if not isinstance(self.base, Covariance):
             raise ValueError(f"base must be a covariance model, got {type(self.base).__name__}.")
-        scales = np.asarray(self.scales, dtype=float)
+        scales = real_copy(self.scales, "scales")
         scales = positive_vector(
             np.full(self.base.d, scales) if scales.ndim == 0 else scales, "scales"
         )
@@ -69,6 +69,10 @@ class Scaled(Covariance):
 
     def colour(self, z):
         return self.base.colour(z) * self.scales
+
+    def _unfolded(self):
+        core, scales, loadings = self.base._unfolded()
+        return core, self.scales * scales, loadings
 
     def _resolvent(self, shift, scale):
         c = self.scales

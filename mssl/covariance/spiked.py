@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..validation import positive_vector, unit_columns
+from ..validation import positive_vector, real_copy, unit_columns
 from .base import Covariance, Resolvent, columns, row_products
+from .singular import rescaled, spiked_limit
 
 __all__ = ["Spiked"]
 
@@ -42,8 +43,8 @@ class Spiked(Covariance):
     def __post_init__(self):
         if not isinstance(self.base, Covariance):
             raise ValueError(f"base must be a covariance model, got {type(self.base).__name__}.")
-        directions = unit_columns(self.directions, self.base.d)
-        strengths = np.atleast_1d(np.asarray(self.strengths, dtype=float))
+        directions = unit_columns(real_copy(self.directions, "directions"), self.base.d)
+        strengths = np.atleast_1d(real_copy(self.strengths, "strengths"))
         if strengths.size:
             strengths = positive_vector(strengths, "strengths", zero_allowed=True)
         if strengths.shape != (directions.shape[1],):
@@ -92,8 +93,17 @@ class Spiked(Covariance):
         n_base = self.base.n_noise
         return self.base.colour(z[:, :n_base]) + z[:, n_base:] @ self.loadings.T
 
+    def _unfolded(self):
+        core, scales, loadings = self.base._unfolded()
+        return core, scales, np.hstack([loadings, self.loadings / scales[:, None]])
+
     def _resolvent(self, shift, scale):
         base = self.base.resolvent(shift, scale)
+        if np.ndim(shift) == 0 and shift == 0 and not np.isfinite(base.diagonal).all():
+            core, scales, loadings = self._unfolded()
+            limit = spiked_limit(core, loadings)
+            if limit is not None:
+                return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
         v = base.apply(self.loadings)
         middle = scale * np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
         vm = v @ middle

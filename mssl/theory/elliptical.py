@@ -14,7 +14,13 @@ from scipy.optimize import brentq
 
 from ..covariance import Covariance
 from ..exceptions import ConvergenceError
-from ..validation import positive_integer, positive_vector
+from ..validation import (
+    covariance_model,
+    positive,
+    positive_integer,
+    positive_vector,
+    real_copy,
+)
 
 __all__ = ["EllipticalRisk", "elliptical_risk"]
 
@@ -88,10 +94,9 @@ def elliptical_risk(
     as a function of t, f increases and f(t)/t decreases, so that the root is unique; it is
     bracketed and found by Brent's method.
     """
-    n = positive_integer(n_samples, "n_samples")
-    if not np.isfinite(ridge) or ridge <= 0:
-        raise ValueError(f"ridge must be positive and finite, got {ridge!r}.")
-    tau = np.array(positive_vector(scales, "scales"))
+    covariance_model(covariance)
+    n, ridge = positive_integer(n_samples, "n_samples"), positive(ridge, "ridge")
+    tau = np.array(positive_vector(real_copy(scales, "scales"), "scales"))
     tau /= tau.mean()
 
     def log_ratio(log_t):

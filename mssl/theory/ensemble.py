@@ -11,6 +11,7 @@ from scipy.linalg import eigh, eigh_tridiagonal, solve_triangular
 
 from ..covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Scaled
 from ..exceptions import ConvergenceError
+from .state import StoredByFields
 
 __all__ = ["Ensemble", "Pencil"]
 
@@ -71,7 +72,7 @@ class Law(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble:
+class Ensemble(StoredByFields):
     r"""Deterministic equivalent of a weighted sample covariance.
 
     .. math::

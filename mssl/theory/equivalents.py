@@ -8,7 +8,7 @@ import numpy as np
 
 from ..covariance import Covariance, Resolvent
 from ..exceptions import ConvergenceError
-from ..validation import non_negative, positive_integer
+from ..validation import covariance_model, non_negative, positive, positive_integer
 
 __all__ = ["Equivalent", "solve_kappa"]
 
@@ -57,11 +57,25 @@ class Equivalent:
         return 1.0 / (1.0 - self.df2 / self.n_samples)
 
 
-def _singular(n: int) -> ValueError:
-    return ValueError(
+class _Singular(ValueError):
+    """A singular covariance at ridge zero."""
+
+
+def _singular(n: int) -> _Singular:
+    return _Singular(
         "ridge must be positive here: the covariance is singular, of rank at most n_samples = "
         f"{n}, and its null directions have no ridgeless limit."
     )
+
+
+def least_kappa(covariance: Covariance, n_samples: int) -> float:
+    """What kappa tends to as the ridge falls to zero, whether or not there is a limit of R."""
+    if n_samples >= covariance.d:
+        return 0.0
+    try:
+        return solve_kappa(covariance, n_samples, 0.0).kappa
+    except _Singular:
+        return 0.0
 
 
 def solve_kappa(
@@ -100,7 +114,7 @@ def solve_kappa(
     ------
     ValueError
         For a negative ridge, or ridge = 0 with n = d, where the test error is infinite, or with a
-        singular Sigma of rank at most n.
+        singular Sigma of rank at most n; for an rtol or a max_iterations that is not positive.
     ConvergenceError
         When max_iterations steps were not enough.
 
@@ -110,8 +124,11 @@ def solve_kappa(
     :math:`\lambda + \mathrm{Tr}\,\Sigma/n`, which is therefore to the right of the root. Newton's
     method started there descends to the root without ever passing it.
     """
+    covariance_model(covariance)
     n = positive_integer(n_samples, "n_samples")
     lam = non_negative(ridge, "ridge")
+    rtol = positive(rtol, "rtol")
+    max_iterations = positive_integer(max_iterations, "max_iterations")
     if lam == 0 and n == covariance.d:
         raise ValueError(
             f"ridge must be positive when n_samples equals the number of coordinates ({n}): the "

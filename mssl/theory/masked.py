@@ -22,8 +22,16 @@ import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
 from ..covariance import Covariance, Resolvent, Scaled
-from ..validation import non_negative, open_unit, positive_integer, positive_vector
+from ..covariance.base import conditional_variances
+from ..validation import (
+    covariance_model,
+    non_negative,
+    open_unit,
+    positive_integer,
+    positive_vector,
+)
 from .equivalents import Equivalent, solve_kappa
+from .state import StoredByFields
 
 __all__ = [
     "DiagonalReplacement",
@@ -123,11 +131,8 @@ def masked_bayes_error_by_coordinate(covariance: Covariance, mask_rate: float) -
     -------
     ndarray of shape (n_features,)
     """
-    variances = covariance.diagonal()
-    noise = mask_penalty(variances, 0.0, mask_rate)
-    if not noise.any():
-        noise = 0.0
-    return 1.0 / covariance.resolvent(noise).diagonal - noise
+    noise = mask_penalty(covariance_model(covariance).diagonal(), 0.0, mask_rate)
+    return conditional_variances(covariance, noise)
 
 
 def _resolve(covariance: Covariance, n_samples: int, penalty: Array) -> tuple[Equivalent, Array]:
@@ -142,7 +147,7 @@ def _resolve(covariance: Covariance, n_samples: int, penalty: Array) -> tuple[Eq
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedErrors:
+class MaskedErrors(StoredByFields):
     r"""All errors of one predictor, at any mask rate.
 
     With the penalty K that the population feels, :math:`R = (\Sigma + K)^{-1}` and
@@ -298,7 +303,7 @@ def solve_masked(
         ridge 1.
     errors : MaskedErrors
     """
-    rate, variances = open_unit(mask_rate, "mask_rate"), covariance.diagonal()
+    rate, variances = open_unit(mask_rate, "mask_rate"), covariance_model(covariance).diagonal()
     equivalent, penalty = _resolve(covariance, n_samples, mask_penalty(variances, ridge, rate))
     resolvent = covariance.resolvent(penalty)
     errors = MaskedErrors(equivalent.n_samples, 1.0 - rate, variances, penalty, resolvent)
@@ -395,6 +400,7 @@ def optimal_mask_rate(
     its best point. The end p = 0 is evaluated as it is; it wins ties within rounding. At the
     other end the returned error is that at :math:`p/q = 10^4`.
     """
+    covariance_model(covariance)
     n, ridge = positive_integer(n_samples, "n_samples"), non_negative(ridge, "ridge")
     evaluation = _check_evaluation(evaluation)
 
@@ -442,6 +448,7 @@ def optimal_masked_ridge(
     A grid of four points to a decade over :math:`10^{-6} \le \lambda q^{-2} \le 10^6` in units of
     the mean variance, then a search around its best point.
     """
+    covariance_model(covariance)
     n, rate = positive_integer(n_samples, "n_samples"), open_unit(mask_rate, "mask_rate")
     evaluation = _check_evaluation(evaluation)
     unit = covariance.trace() / covariance.d * (1.0 - rate) ** 2
@@ -493,6 +500,7 @@ def optimal_masking(
     is the one without masks. When every grid point predicts worse than 0 does, the ridge is
     infinite.
     """
+    covariance_model(covariance)
     n, evaluation = positive_integer(n_samples, "n_samples"), _check_evaluation(evaluation)
     variances = positive_vector(covariance.diagonal(), "variances of the coordinates")
     unit = float(np.mean(variances))

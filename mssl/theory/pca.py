@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from ..covariance import Covariance
-from ..validation import positive_integer
+from ..validation import covariance_model, positive_integer
 from .spectrum import Spectrum
 from .spikes import Outlier, SpikedEnsemble
+from .state import StoredByFields
 
 __all__ = ["PCASpike", "PCATheory"]
 
@@ -43,7 +44,7 @@ class PCASpike:
 
 
 @dataclass(frozen=True, eq=False)
-class PCATheory:
+class PCATheory(StoredByFields):
     r"""Principal component analysis in the proportional limit.
 
     .. math:: S = \tfrac1n X^\top X \qquad\text{or}\qquad
@@ -86,11 +87,7 @@ class PCATheory:
     standardize: bool = False
 
     def __post_init__(self):
-        if not callable(getattr(self.covariance, "resolvent", None)):
-            raise ValueError(
-                "covariance must be a model from mssl.covariance, got "
-                f"{type(self.covariance).__name__}; wrap a matrix in Dense(matrix)."
-            )
+        covariance_model(self.covariance)
         object.__setattr__(self, "n_samples", positive_integer(self.n_samples, "n_samples"))
         if not isinstance(self.standardize, bool | np.bool_):
             raise ValueError(f"standardize must be True or False, got {self.standardize!r}.")

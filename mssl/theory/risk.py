@@ -9,9 +9,10 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from ..covariance import Covariance
+from ..covariance.base import conditional_variances
 from ..results import MaskedRisk, Risk
-from ..validation import non_negative, open_unit, positive_integer
-from .equivalents import Equivalent, solve_kappa
+from ..validation import covariance_model, non_negative, open_unit, positive_integer
+from .equivalents import Equivalent, least_kappa, solve_kappa
 from .masked import (
     MaskedErrors,
     mask_penalty,
@@ -20,6 +21,7 @@ from .masked import (
 )
 from .spectrum import CoefficientSpectrum
 from .spikes import Outlier, Spike, SpikedEnsemble
+from .state import StoredByFields
 
 __all__ = ["OptimalRidge", "SSRTheory", "bayes_error_by_coordinate", "optimal_ridge"]
 
@@ -37,12 +39,17 @@ def bayes_error_by_coordinate(covariance: Covariance) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_features,)
+
+    Notes
+    -----
+    For a singular Sigma, the limit of :math:`\Sigma + \epsilon I`: 0 for a coordinate that follows
+    from the others exactly.
     """
-    return 1.0 / covariance.resolvent(0.0).diagonal
+    return conditional_variances(covariance_model(covariance))
 
 
 @dataclass(frozen=True, eq=False)
-class SSRTheory:
+class SSRTheory(StoredByFields):
     r"""Masked self-supervised regression in the proportional limit.
 
     .. math:: \hat A = \arg\min_{\mathrm{diag} A = 0} \frac1n \|X - XA\|_F^2 + \lambda\|A\|_F^2
@@ -61,7 +68,8 @@ class SSRTheory:
     Parameters
     ----------
     covariance : Covariance
-        Population model with d coordinates.
+        Population model with d coordinates. A strong direction inside a `Dense` matrix is part of
+        the bulk, as any eigenvalue is; the model `Spiked` makes a spike of it.
     n_samples : int
         Number of training rows n.
     ridge : float
@@ -90,7 +98,7 @@ class SSRTheory:
     edges : ndarray of shape (2 * n_bulks,)
         Ends of the bulks of eigenvalues of A_hat, ascending.
     spikes : tuple of Spike
-        One for each direction of a spiked model, in its order.
+        One for each direction of a spiked model, in its order; none for other models.
     outliers : tuple of Outlier
         All eigenvalues outside the bulk, the largest first; `position` is that of M.
     risk : Risk
@@ -111,11 +119,7 @@ class SSRTheory:
     mask_rate: float | None = None
 
     def __post_init__(self):
-        if not callable(getattr(self.covariance, "resolvent", None)):
-            raise ValueError(
-                "covariance must be a model from mssl.covariance, got "
-                f"{type(self.covariance).__name__}; wrap a matrix in Dense(matrix)."
-            )
+        covariance_model(self.covariance)
         object.__setattr__(self, "n_samples", positive_integer(self.n_samples, "n_samples"))
         object.__setattr__(self, "ridge", non_negative(self.ridge, "ridge"))
         if self.mask_rate is not None:
@@ -348,9 +352,17 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     There can be several local minima. Two points of the grid to a decade suffice to see them: the
     error is made of means of :math:`s/(s + \kappa)` and its powers over the spectrum, each of which
     takes about a decade of :math:`\kappa` to fall.
+
+    A singular Sigma of rank r < n has a limit of the error at ridge 0, the Bayes error over
+    :math:`1 - r/n`, although the predictor has none. For r = n the limit exists only where all
+    coordinates follow from the others. Where no ridge would be best and there is no limit, the
+    answer is the least ridge of the grid.
     """
+    covariance_model(covariance)
     n = positive_integer(n_samples, "n_samples")
-    limit = 0.0 if n == covariance.d else solve_kappa(covariance, n, 0.0).kappa
+    if covariance.trace() == 0:
+        raise ValueError("covariance must not be zero.")
+    limit = least_kappa(covariance, n)
 
     def evaluate(log_excess):
         kappa = limit + np.exp(log_excess)
@@ -367,8 +379,7 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     if best == len(grid) - 1 or errors[best] > nothing * (1.0 - 1e-9):
         return OptimalRidge(np.inf, np.inf, nothing)
     if best == 0:
-        theory = SSRTheory(covariance, n, 0.0)
-        return OptimalRidge(0.0, theory.kappa, theory.test_error)
+        return _ridgeless(covariance, n, nothing) or OptimalRidge(*map(float, evaluate(grid[0])))
     inner = errors[1:-1]
     low = {best, *(1 + np.flatnonzero((inner < errors[:-2]) & (inner < errors[2:])))}
     found = [
@@ -382,3 +393,16 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
         for i in sorted(low)
     ]
     return OptimalRidge(*(float(v) for v in evaluate(min(found, key=lambda f: f.fun).x)))
+
+
+def _ridgeless(covariance, n, unit) -> OptimalRidge | None:
+    """The limit of no ridge, also for a singular covariance; None where the error has none."""
+    if n == covariance.d or least_kappa(covariance, n) == 0.0:
+        error = float(np.mean(bayes_error_by_coordinate(covariance)))
+        # The degrees of freedom at a vanishing kappa are the rank.
+        rank = round(float(covariance.resolvent(1e-13 * unit).sigma_trace))
+        if error == 0.0 or rank < n:
+            return OptimalRidge(0.0, 0.0, error / (1.0 - rank / n) if error else 0.0)
+        return None
+    theory = SSRTheory(covariance, n, 0.0)
+    return OptimalRidge(0.0, theory.kappa, theory.test_error)

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 
 from ..exceptions import ConvergenceError
 from .ensemble import Ensemble
+from .state import StoredByFields
 
 __all__ = ["Atom", "CoefficientSpectrum", "Edge", "Spectrum"]
 
@@ -59,7 +60,7 @@ class _Panel(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
+class Spectrum(StoredByFields):
     r"""Limiting law of the eigenvalues of a weighted sample covariance M.
 
     .. math:: \varrho(x) = \frac1\pi\,\mathrm{Im}\,m(x + i0), \qquad
@@ -261,7 +262,7 @@ class Spectrum:
 
 
 @dataclass(frozen=True, eq=False)
-class CoefficientSpectrum:
+class CoefficientSpectrum(StoredByFields):
     r"""Limiting law of the eigenvalues of :math:`\hat A = \frac1q(I - QD^{-1})`.
 
     .. math:: a = \frac1q\Big(1 - \frac1\nu\Big), \qquad
@@ -271,7 +272,8 @@ class CoefficientSpectrum:
 
     with :math:`\nu` an eigenvalue of :math:`M = D^{1/2}(S + \Lambda)D^{1/2}`. Without a mask rate
     q is 1 and :math:`\Lambda` is :math:`\lambda I`. All eigenvalues are real, at most 1/q, and
-    their mean is 0.
+    their mean is 0. With spikes the law is that of the bulk alone, whose mean is 0 up to a term
+    of order 1/d: finitely many eigenvalues outside it have no share in the law.
 
     Parameters
     ----------
@@ -351,7 +353,11 @@ class CoefficientSpectrum:
         return value + (top * float(function(np.ones(1) / self.keep)[0]) if top else 0.0)
 
     def moment(self, k: int) -> float:
-        r"""The moment :math:`\frac1d \mathrm{Tr}\,\hat A^k`."""
+        r"""The moment :math:`\int a^k\,\mathrm d\mu(a)` of the bulk.
+
+        Without spikes it is the limit of :math:`\frac1d \mathrm{Tr}\,\hat A^k`, so that the first
+        moment is 0. With spikes it leaves the outliers out, and the first moment is of order 1/d.
+        """
         return self.expect(lambda a: a**k)
 
 

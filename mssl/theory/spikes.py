@@ -11,8 +11,10 @@ from scipy.optimize import brentq, linear_sum_assignment
 
 from ..covariance import AR1, Covariance, Scaled, Spiked
 from ..exceptions import ConvergenceError
+from ..validation import covariance_model
 from .ensemble import Ensemble
 from .spectrum import Edge, Spectrum
+from .state import StoredByFields
 
 __all__ = ["Outlier", "Spike", "SpikedEnsemble", "split_spikes"]
 
@@ -133,6 +135,7 @@ def split_spikes(covariance: Covariance) -> tuple[Covariance, Array, Array]:
     strengths : ndarray of shape (r,)
     directions : ndarray of shape (n_features, r)
     """
+    covariance_model(covariance)
     if isinstance(covariance, Spiked):
         base, strengths, directions = split_spikes(covariance.base)
         return (
@@ -160,7 +163,7 @@ class _Gap(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class SpikedEnsemble:
+class SpikedEnsemble(StoredByFields):
     r"""An :class:`Ensemble` plus finitely many directions that are not part of its bulk.
 
     .. math:: s\,\Sigma + \beta - zD^{-1} = \big(s\,\Sigma_0 + \beta - zD_0^{-1}\big)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..covariance import Covariance, Spiked
+from ..validation import covariance_model, positive, real_copy
 
 __all__ = ["critical_strength"]
 
@@ -56,7 +57,14 @@ def critical_strength(
     >>> round(critical_strength(lambda model: SSRTheory(model, 400, 1e-3), Isotropic(100), u), 2)
     0.5
     """
-    u = np.asarray(direction, dtype=float)
+    if not callable(theory_of):
+        raise ValueError(
+            f"theory_of must be a function from a model to its theory, got {theory_of!r}; "
+            "use lambda model: SSRTheory(model, n_samples, ridge)."
+        )
+    covariance_model(base, "base")
+    largest = positive(largest, "largest")
+    u = real_copy(direction, "direction")
     if u.shape != (base.d,):
         raise ValueError(f"direction must have shape ({base.d},), got {u.shape}.")
 
