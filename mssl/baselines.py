@@ -12,6 +12,7 @@ Masked regression has :math:`Q = (S + \lambda)^{-1}`, the best linear predictor
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from dataclasses import dataclass
 
@@ -22,7 +23,14 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .exceptions import ConvergenceError
 from .regression import MaskedRegression
-from .validation import data_matrix, non_negative
+from .validation import (
+    data_matrix,
+    first_few,
+    non_negative,
+    positive_integer,
+    real_array,
+    true_or_false,
+)
 
 __all__ = [
     "METHODS",
@@ -121,12 +129,13 @@ def pca_precision(X, rank: int, *, standardize: bool = False, noise: bool = True
     M. E. Tipping and C. M. Bishop, Probabilistic principal component analysis, Journal of the
     Royal Statistical Society B 61 (1999).
     """
-    X = data_matrix(X)
+    standardize, noise = true_or_false(standardize, "standardize"), true_or_false(noise, "noise")
+    X = data_matrix(real_array(X, "X"))
     n, d = X.shape
     rank = _rank(rank, n, d)
     scales = np.sqrt(np.mean(X * X, axis=0)) if standardize else np.ones(d)
     if not np.all(scales > 0):
-        where = np.flatnonzero(scales == 0)[:5].tolist()
+        where = first_few(np.flatnonzero(scales == 0))
         raise ValueError(
             f"every column of X must vary to standardize, but columns {where} are zero; leave "
             "them out."
@@ -172,7 +181,7 @@ def factor_precision(X, rank: int, *, max_iter: int = 5000) -> np.ndarray:
     FactorAnalysis subtracts the mean of every column, the other methods here do not. For data of
     mean zero the difference is of order 1/n.
     """
-    return _factor_model(data_matrix(X), rank, max_iter).get_precision()
+    return _factor_model(data_matrix(real_array(X, "X")), rank, max_iter).get_precision()
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +250,7 @@ def leading_directions(
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
-    X = data_matrix(X)
+    X = data_matrix(real_array(X, "X"))
     n, d = X.shape
     if method == "regression":
         if ridge is None:
@@ -259,7 +268,7 @@ def leading_directions(
         w = model.components_.T * np.sqrt(weights)[:, None]
         w = w[:, np.argsort(-np.sum(w * w, axis=0))]
     else:
-        if not 1 <= count <= d:
+        if positive_integer(count, "count", minimum=0) not in range(1, d + 1):
             raise ValueError(f"count must lie between 1 and {d}, got {count}.")
         scaled = X * np.sqrt(weights / n)
         matrix = scaled.T @ scaled
@@ -272,6 +281,7 @@ def leading_directions(
 
 def _factor_model(X, rank, max_iter):
     rank = _rank(rank, *X.shape, least=1)
+    max_iter = positive_integer(max_iter, "max_iter")
     model = FactorAnalysis(rank, svd_method="lapack", max_iter=max_iter)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
@@ -285,7 +295,7 @@ def _factor_model(X, rank, max_iter):
 
 
 def _precision(q):
-    q = np.asarray(q, dtype=float)
+    q = real_array(q, "precision")
     if q.ndim != 2 or q.shape[0] != q.shape[1] or not np.all(np.diagonal(q) > 0):
         raise ValueError(
             f"precision must be a square matrix with a positive diagonal, got shape {q.shape}."
@@ -294,7 +304,8 @@ def _precision(q):
 
 
 def _rank(rank, n, d, least=0):
-    if isinstance(rank, bool) or int(rank) != rank or not least <= rank < min(n, d):
+    whole = isinstance(rank, numbers.Integral) and not isinstance(rank, bool)
+    if not whole or not least <= rank < min(n, d):
         raise ValueError(
             f"rank must be an integer from {least} to {min(n, d) - 1}, below both the number of "
             f"rows and of columns, got {rank!r}."

@@ -17,9 +17,11 @@ from .results import mean_and_error
 from .validation import (
     as_generator,
     data_matrix,
+    first_few,
     non_negative,
     positive_integer,
     positive_vector,
+    real_array,
 )
 
 __all__ = [
@@ -41,10 +43,10 @@ _ENTRIES = 1 << 18  # entries of the flipped matrices that are in memory at once
 
 def _data(X) -> np.ndarray:
     """Return X as a float matrix without a silent feature, or say what is wrong."""
-    X = data_matrix(X)
-    if not (X**2).sum(axis=0).all():
-        silent = np.flatnonzero(~(X**2).sum(axis=0).astype(bool))[:5].tolist()
-        raise ValueError(f"Features {silent} are zero in every row; drop them.")
+    X = data_matrix(real_array(X, "X"))
+    silent = np.flatnonzero((X**2).sum(axis=0) == 0.0)
+    if silent.size:
+        raise ValueError(f"Features {first_few(silent)} are zero in every row; drop them.")
     return X
 
 
@@ -93,8 +95,15 @@ def _ridges(X, ridges) -> np.ndarray:
     """Return the ridges as an increasing vector; None means a grid around the mean square."""
     if ridges is None:
         return np.mean(X**2) * np.geomspace(1e-4, 1e2, 31)
-    values = np.unique(positive_vector(np.atleast_1d(ridges), "ridges"))
-    return values
+    return np.unique(positive_vector(np.atleast_1d(real_array(ridges, "ridges")), "ridges"))
+
+
+def _one_ridge(ridge) -> float:
+    """Return a single positive ridge as a float, or raise ValueError."""
+    value = real_array(ridge, "ridge")
+    if value.ndim != 0 or not 0.0 < value < np.inf:
+        raise ValueError(f"ridge must be one positive and finite number, got {ridge!r}.")
+    return float(value)
 
 
 # The test error -----------------------------------------------------------------------------------
@@ -387,7 +396,7 @@ def estimate_effective_ridge(X, ridge: float) -> EffectiveRidge:
     :math:`\frac{2\,\mathrm{df}_2}{\mathrm{df}_1^2(1-\mathrm{df}_2/n)}`.
     """
     X = _data(X)
-    ridge = float(_ridges(X, ridge)[0])
+    ridge = _one_ridge(ridge)
     n = len(X)
     decomposed = _Decomposed(X)
     _, _, slack = decomposed.at(ridge)
@@ -483,7 +492,7 @@ def estimate_spikes(X, ridge: float, rng, *, level: float = 0.05, flips: int = 9
     one, and the variance of the spikes stays in the flipped matrices; both make the count cautious.
     """
     X = _data(X)
-    ridge = float(_ridges(X, ridge)[0])
+    ridge = _one_ridge(ridge)
     generator = as_generator(rng)
     level, flips = non_negative(level, "level"), positive_integer(flips, "flips")
     if not 0.0 < level < 1.0:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from .regression import MaskedRegression
-from .validation import positive_integer
+from .validation import data_matrix, positive_integer, real_array
 
 __all__ = ["LearningCurve", "learning_curve"]
 
@@ -81,7 +81,8 @@ def learning_curve(X, n_samples: int, ridges) -> LearningCurve:
     Raises
     ------
     ValueError
-        If X has no more rows than columns, n is not in its range or a ridge is not positive.
+        If X is not finite or has no more rows than columns, n is not in its range or a ridge is
+        not positive.
 
     Notes
     -----
@@ -98,13 +99,13 @@ def learning_curve(X, n_samples: int, ridges) -> LearningCurve:
     >>> bool(abs(curve.test_errors[0] / SSRTheory(Isotropic(20), 40, 1.0).test_error - 1) < 0.02)
     True
     """
-    X = np.asarray(X, dtype=float)
-    if X.ndim != 2 or X.shape[0] <= X.shape[1]:
+    X = data_matrix(real_array(X, "X"), least=1)
+    if X.shape[0] <= X.shape[1]:
         raise ValueError(f"X must have more rows than columns, got shape {X.shape}.")
     n, total = positive_integer(n_samples, "n_samples", minimum=2), len(X)
     if n > total:
         raise ValueError(f"n_samples is {n}, but X has only {total} rows to learn from.")
-    ridges = np.atleast_1d(np.asarray(ridges, dtype=float))
+    ridges = np.atleast_1d(real_array(ridges, "ridges"))
     if ridges.ndim != 1 or not np.all(np.isfinite(ridges) & (ridges > 0)):
         raise ValueError(f"ridges must be positive and finite, got {ridges.tolist()}.")
     values = np.linalg.eigvalsh(X.T @ X / total)

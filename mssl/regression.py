@@ -38,12 +38,14 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mssl.masking import MaskLaw, best_predictor
-from mssl.validation import non_negative, open_unit
+from mssl.validation import first_few, non_negative, open_unit
 
 __all__ = ["MaskedRegression", "MaskedRegressionCV", "masked_regression"]
 
 _CHUNK = 1 << 17  # entries of one block of rows: 1 MB, which stays in cache
 _BLOCK = 128  # columns mirrored at a time
+_TRUSTED = 1e-11  # what rounding may change of 1/(s + ridge) in the shared eigendecomposition
+_UNDERFLOW = np.finfo(float).tiny / np.finfo(float).eps  # squares below this have lost digits
 _LAZY_COEF = frozenset({"coef_"})
 _LAZY_ERRORS = frozenset(
     f"{name}_error{suffix}_" for name in ("train", "loo", "gcv") for suffix in ("", "_by_feature")
@@ -104,7 +106,9 @@ def _invert(matrix):
     if info != 0 or np.any(pivots * pivots <= tolerance * diagonal):
         raise ValueError(
             "X'X/n plus the penalty is singular to working precision: some features (or samples) "
-            "are linear combinations of others; use a larger ridge or drop the redundant ones."
+            "are linear combinations of others; use a larger ridge or drop the redundant ones. "
+            "With fewer samples than features it may also be that some features have far larger "
+            "values than others; rescale them."
         )
     inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
     return _mirror(inverse)
@@ -113,6 +117,17 @@ def _invert(matrix):
 def _energies(X):
     """Mean square of each column, the diagonal of S, without a temporary of X's size."""
     return np.einsum("ik,ik->k", X, X) / len(X)
+
+
+def _projections(X, energies):
+    """One number a row that any change of the row would change, a fingerprint of X.
+
+    The weights are random, so that neither flipped signs nor exchanged entries cancel, and in
+    units of the columns, so that no column drowns in the rounding of another.
+    """
+    weights = np.random.default_rng(0).uniform(1.0, 2.0, X.shape[1])
+    weights /= np.sqrt(np.where(energies > _UNDERFLOW, energies, 1.0))
+    return np.einsum("ik,k->i", X, weights), weights
 
 
 def _row_blocks(X):
@@ -195,11 +210,7 @@ class _Solution:
     floor = 0.0
 
     def check_unchanged(self):
-        if not np.allclose(_energies(self.X), self.energies, rtol=1e-9, atol=0.0):
-            raise _Unavailable(
-                "the training data changed in place after fit, so errors on them are no longer "
-                "defined; fit a copy (X.copy()) or fit again."
-            )
+        """Refuse what needs the training data if they are no longer those of the fit."""
 
     def left_out_blocks(self):
         for rows, residuals, slack in self.training_blocks():
@@ -233,20 +244,35 @@ class _Primal(_Solution):
     r"""A itself, made in place in the buffer that held S, then Q."""
 
     coef: np.ndarray
+    projections: np.ndarray
 
     @classmethod
     def solve(cls, X, ridge, keep):
         tau = (1.0 - keep) / keep
         matrix = _half_product(X.T, 1.0 / len(X))
         energies = matrix.diagonal().copy()
-        _check_energies(energies, ridge)
+        _check_energies(X, energies, ridge)
         np.einsum("kk->k", matrix)[...] += tau * energies + ridge / keep**2
         matrix = _invert(matrix)
         D = matrix.diagonal().copy()
         matrix /= -keep * D
         np.fill_diagonal(matrix, 0.0)
         matrix.flags.writeable = D.flags.writeable = False  # the lazy errors rest on them
-        return cls(X, energies, keep, tau, D, matrix)
+        projections, _ = _projections(X, energies)
+        return cls(X, energies, keep, tau, D, matrix, projections)
+
+    def check_unchanged(self):
+        with np.errstate(all="ignore"):  # the data may hold anything by now
+            now, weights = _projections(self.X, self.energies)
+            change = np.abs(now - self.projections)
+            lengths = np.sqrt(np.einsum("ik,ik,k->i", self.X, self.X, weights**2))
+        # |x|'|w| <= sqrt(d) |x w|, of which a scalar product loses at most d eps, twice here.
+        rounding = 2.0 * self.X.shape[1] ** 1.5 * np.finfo(float).eps * lengths
+        if not (np.isfinite(lengths).all() and np.all(change <= rounding)):
+            raise _Unavailable(
+                "the training data changed in place after fit, so errors on them are no longer "
+                "defined; fit a copy (X.copy()) or fit again."
+            )
 
     @property
     def floor(self):
@@ -274,7 +300,7 @@ class _Primal(_Solution):
 
 @dataclass(frozen=True, eq=False)
 class _Dual(_Solution):
-    """The same through n x n.
+    """The same through n x n, with a copy of X because predictions rest on its rows.
 
     The penalty is s C with a number s (`scale`) and a diagonal C (`weights`). Then, with
     G = (X C^-1 X'/n + s I)^-1, P = X Q = G X C^-1 and s Q = C^-1 - C^-1 X' P / n.
@@ -289,7 +315,9 @@ class _Dual(_Solution):
     def solve(cls, X, ridge, keep):
         n, tau = len(X), (1.0 - keep) / keep
         energies = _energies(X)
-        _check_energies(energies, ridge)
+        _check_energies(X, energies, ridge)
+        X = X.copy(order="K")
+        X.flags.writeable = False
         if tau:
             scale, weights = 1.0, tau * energies + ridge / keep**2
             matrix = _half_product(X / np.sqrt(weights), 1.0 / n)
@@ -337,15 +365,22 @@ class _Dual(_Solution):
         return matrix
 
 
-def _check_energies(energies, ridge):
-    """Refuse overflow, and features without variation where nothing penalises them."""
+def _check_energies(X, energies, ridge):
+    """Refuse overflow, underflow, and features without variation where nothing penalises them."""
     if not np.isfinite(energies).all():
         raise ValueError("the squares of X overflow; rescale X to values of moderate size.")
-    silent = np.flatnonzero(energies == 0.0)
-    if ridge == 0.0 and silent.size:
+    small = np.flatnonzero(energies < _UNDERFLOW)
+    seen = X[:, small].any(axis=0)
+    if ridge == 0.0 and not seen.all():
         raise ValueError(
-            f"features {silent[:5].tolist()} are zero in every sample, which makes X'X singular "
-            "at ridge = 0; drop them or use ridge > 0."
+            f"features {first_few(small[~seen])} are zero in every sample, which makes X'X "
+            "singular at ridge = 0; drop them or use ridge > 0."
+        )
+    # A tiny feature among others is harmless if the ridge is not tiny too: it predicts nothing.
+    if (ridge < _UNDERFLOW and small.size) or (small.size == len(energies) and seen.any()):
+        raise ValueError(
+            f"the squares of X underflow in features {first_few(small)}; rescale X (and the "
+            "ridge) to values of moderate size."
         )
 
 
@@ -374,9 +409,8 @@ def _check_finite(X):
     for kind, test in (("NaN", np.isnan), ("infinity (inf)", np.isinf)):
         rows = np.flatnonzero([test(row).any() for row in X])
         if rows.size:
-            more = f" and {rows.size - 5} more" if rows.size > 5 else ""
             raise ValueError(
-                f"X contains {kind} in rows {rows[:5].tolist()}{more}; "
+                f"X contains {kind} in rows {first_few(rows)}; "
                 "every entry must be a finite number, so remove or impute them."
             )
 
@@ -483,6 +517,22 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         solution = self._fitted
         return solution.transform(self._validate(X, reset=False))
 
+    def predict(self, X):
+        """Do the same as `transform`, under the name that pipelines look for at their end.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to predict. With a mask rate, hidden entries are passed as 0.
+
+        Returns
+        -------
+        X_hat : ndarray of shape (n_samples, n_features)
+            Always an array: `set_output` is for `transform` alone.
+        """
+        solution = self._fitted
+        return solution.transform(self._validate(X, reset=False))
+
     def residual(self, X):
         r"""What the other coordinates do not predict.
 
@@ -522,8 +572,14 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Notes
         -----
         An :math:`R^2` pooled over features and about 0 rather than about the mean, because the
-        model does not centre. Pooling makes its order that of the mean squared error, so a search
-        over ridges by `score` and one by squared error choose the same.
+        model does not centre: data with a mean far from 0 score close to 1 for the mean alone.
+        Pooling makes its order that of the mean squared error, so a search over ridges by `score`
+        and one by squared error choose the same.
+
+        With a mask rate, `score` and `residual` still show all other coordinates, while
+        :math:`\hat A` is made for a share :math:`q` of them and so too large by about
+        :math:`1/q`. The score is then low, even negative, and must not be compared between mask
+        rates; for rows without holes multiply the predictions by q, one minus the mask rate.
         """
         solution = self._fitted
         X = self._validate(X, reset=False)
@@ -566,12 +622,12 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         solution = self._unmasked
         X = self._validate(X, reset=False)
+        solution.check_unchanged()
         if X.shape != solution.X.shape or not np.array_equal(X, solution.X):
             raise ValueError(
                 "loo_residuals needs the data of the fit, rows in the same order; "
                 "for other data use residual(X)."
             )
-        solution.check_unchanged()
         left_out = np.empty_like(X)
         for rows, residuals, room in solution.left_out_blocks():
             left_out[rows] = _divide(residuals, room)
@@ -580,6 +636,9 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 class MaskedRegression(_MaskedBase):
     r"""Predict each coordinate from all the others by ridge regression, all at once.
+
+    Data are never centred: subtract the means of the columns first, or put scikit-learn's
+    ``StandardScaler`` before it in a pipeline, unless the means are to be predicted too.
 
     .. math::
 
@@ -620,7 +679,7 @@ class MaskedRegression(_MaskedBase):
 
     Notes
     -----
-    **Conversions of the ridge.** Data are never centred here.
+    **Conversions of the ridge.**
 
     ==============================================  =========================================
     elsewhere                                       equals ``ridge=lam`` on n samples at
@@ -632,12 +691,15 @@ class MaskedRegression(_MaskedBase):
 
     **Route.** With n >= d: BLAS syrk, then LAPACK potrf and potri, in the one d x d buffer that
     ends as `coef_`. With n < d: the same on n x n, and `transform`, `D_` and the errors form no
-    d x d array. Integers and float32 are converted to float64, because the Gram matrix squares
-    the condition number of X.
+    d x d array; there a feature thousands of times larger than the others loses digits of its
+    column of `coef_`, of `D_` and of its errors at a small ridge, so rescale it. Integers and
+    float32 are converted to float64, because the Gram matrix squares the condition number of X.
 
     **What is kept.** Errors on the training data cost as much as the fit, so they wait for the
-    first access; for this the estimator keeps a reference to X (no copy if X is a contiguous
-    float64 array) and notices when it was changed in place meanwhile. Pickles hold X.
+    first access. For this the estimator keeps X: with n >= d a reference (if X is a contiguous
+    float64 array) and one number a row, by which it notices when X was changed in place
+    meanwhile; with n < d, where predictions rest on the rows too, a copy. So nothing that was
+    fitted changes with X afterwards. Pickles hold X.
 
     **Mask rate.** Let each coordinate be visible with probability :math:`q` (one minus the mask
     rate), hidden ones be 0, and one :math:`A` serve all masks. Averaging the squared error over
@@ -650,7 +712,10 @@ class MaskedRegression(_MaskedBase):
 
     so masking is a ridge shaped by the data. `train_error_` is then the mean over masks at that
     rate of the error on a hidden coordinate. This penalty changes with each row left out, hence
-    there is no closed form for leave-one-out.
+    there is no closed form for leave-one-out. `transform` and `predict` apply :math:`\hat A` as
+    it stands, to rows whose hidden entries are 0. On rows without holes their predictions are too
+    large by about :math:`1/q`, which `residual` and `score` show as well; multiply them by q
+    there, because :math:`q\hat A` is the mean over masks.
 
     References
     ----------
@@ -765,6 +830,9 @@ def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
 class MaskedRegressionCV(_MaskedBase):
     r"""Masked regression whose ridge has the smallest leave-one-out error.
 
+    Data are never centred: subtract the means of the columns first, or put scikit-learn's
+    ``StandardScaler`` before it in a pipeline, unless the means are to be predicted too.
+
     .. math::
 
        \hat\lambda = \arg\min_{\lambda} \frac{1}{nd} \sum_{i,k}
@@ -794,10 +862,12 @@ class MaskedRegressionCV(_MaskedBase):
     -----
     One eigendecomposition, of :math:`S` (n >= d) or of :math:`XX^\top/n` (n < d), serves all
     ridges: :math:`Q = V (s + \lambda)^{-1} V^\top`, after which a ridge costs one matrix product.
-    The chosen ridge is then fitted by Cholesky, so that `coef_` is that of
-    :class:`MaskedRegression` to the last bit. Leave-one-out keeps the penalty :math:`n\lambda`
-    of the sum of squares, as in :meth:`MaskedRegression.loo_residuals`. A ``UserWarning`` says
-    when the best ridge is an end of the grid, because a better one may lie beyond.
+    A ridge so small beside the largest eigenvalue that rounding would show has a factorisation
+    of its own, that of :class:`MaskedRegression`. The chosen ridge is then fitted by Cholesky, so
+    that `coef_` is that of :class:`MaskedRegression` to the last bit. Leave-one-out keeps the
+    penalty :math:`n\lambda` of the sum of squares, as in :meth:`MaskedRegression.loo_residuals`.
+    A ``UserWarning`` says when the best ridge is an end of the grid, because a better one may lie
+    beyond.
 
     Examples
     --------
@@ -839,7 +909,7 @@ class MaskedRegressionCV(_MaskedBase):
         X = self._validate(X, reset=True)
         for ridge in ridges:
             _check_ridge(ridge, X.shape)
-        _check_energies(_energies(X), min(ridges))
+        _check_energies(X, _energies(X), min(ridges))
         path = _ridge_path(X, ridges)
         self.loo_errors_by_feature_ = np.array([_require_defined(each.loo) for each in path])
         self.loo_errors_ = self.loo_errors_by_feature_.mean(axis=1)
@@ -871,20 +941,41 @@ def _warn_at_end(best, ridges):
 
 
 def _ridge_path(X, ridges):
-    """:class:`_Errors` at each ridge, from one eigendecomposition."""
+    """:class:`_Errors` at each ridge, from one eigendecomposition wherever that is accurate."""
+    dual = len(X) < X.shape[1]
+    s, factors = (_dual_factors if dual else _primal_factors)(X)
+    rounding = np.finfo(float).eps * s[-1]  # of each eigenvalue
+
+    def errors(ridge):
+        allowed = _TRUSTED * (s[0] + ridge)
+        if rounding <= allowed:
+            D, slack, residuals = factors(ridge)
+            # The dual has ridge * D as a difference from 1, so its digits count from there.
+            if not dual or rounding <= allowed * ridge * D.min():
+                return _shared_errors(X, D, slack, residuals)
+        return _single_errors(X, ridge)
+
+    return [errors(ridge) for ridge in ridges]
+
+
+def _shared_errors(X, D, slack, residuals):
+    """:class:`_Errors` from what the eigendecomposition says at one ridge."""
     n, d = X.shape
     floor = 0.0 if n < d else max(X.shape) * np.finfo(float).eps
-    factors = (_dual_factors if n < d else _primal_factors)(X, min(ridges))
-    path = []
-    for ridge in ridges:
-        D, slack, residuals = factors(ridge)
-        blocks = (
-            (block, _room(block, D, slack[rows], n, floor))
-            for rows in _row_blocks(X)
-            for block in [residuals(rows)]
-        )
-        path.append(_sum_errors(blocks, n))
-    return path
+    blocks = (
+        (block, _room(block, D, slack[rows], n, floor))
+        for rows in _row_blocks(X)
+        for block in [residuals(rows)]
+    )
+    return _sum_errors(blocks, n)
+
+
+def _single_errors(X, ridge):
+    """:class:`_Errors` from a factorisation for this ridge alone."""
+    try:
+        return _solve(X, ridge).errors
+    except ValueError as error:
+        raise ValueError(f"at ridge = {ridge:g} of ridges, {error}") from None
 
 
 def _eigh(matrix):
@@ -893,15 +984,10 @@ def _eigh(matrix):
     return np.maximum(values, 0.0), vectors
 
 
-def _primal_factors(X, smallest):
-    """Map a ridge to (D, 1 - g/n, residuals of rows) by S = V s V'."""
+def _primal_factors(X):
+    """Eigenvalues, and the map of a ridge to (D, 1 - g/n, residuals of rows), by S = V s V'."""
     n = len(X)
     s, V = _eigh(_half_product(X.T, 1.0 / n))
-    if s[0] + smallest <= len(s) * np.finfo(float).eps * (s[-1] + smallest):
-        raise ValueError(
-            "X'X/n plus the smallest of ridges is singular to working precision: some features "
-            "are linear combinations of others; use larger ridges or drop the redundant ones."
-        )
     scores, V2 = _product(X, V), V * V
     scores2 = scores * scores
 
@@ -912,11 +998,11 @@ def _primal_factors(X, smallest):
         slack = 1.0 - np.einsum("ij,j->i", scores2, shrink) / n
         return D, slack, lambda rows: _product(scores[rows], to_residuals)
 
-    return factors
+    return s, factors
 
 
-def _dual_factors(X, smallest):
-    """Map a ridge to (D, 1 - g/n, residuals of rows) by XX'/n = U s U'."""
+def _dual_factors(X):
+    """The same by XX'/n = U s U'."""
     n = len(X)
     s, U = _eigh(_half_product(X, 1.0 / n))
     B = _product(U.T, X)
@@ -930,4 +1016,4 @@ def _dual_factors(X, smallest):
         left = U * (ridge * shrink)
         return scaled / ridge, slack, lambda rows: _product(left[rows], right)
 
-    return factors
+    return s, factors

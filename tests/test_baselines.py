@@ -117,6 +117,16 @@ def test_the_measured_overlap_is_that_of_the_theory():
     ("call", "message"),
     [
         (lambda: pca_precision(X, 12), "rank must be an integer from 0 to 11"),
+        (lambda: pca_precision(X, "a"), "rank must be an integer from 0 to 11"),
+        (lambda: pca_precision("a", 1), "X must be real numbers"),
+        (lambda: pca_precision(X, 1, standardize="no"), "standardize must be True or False"),
+        (lambda: factor_precision(X, 1, max_iter="a"), "max_iter must be an integer"),
+        (lambda: leading_directions(X, "pca", count="a"), "count must be an integer"),
+        (lambda: masked_predictor("a"), "precision must be real numbers"),
+        (
+            lambda: pca_precision(np.hstack([X, np.zeros((40, 7))]), 1, standardize=True),
+            r"columns \[12, 13, 14, 15, 16\] and 2 more are zero",
+        ),
         (lambda: factor_precision(X, 0), "rank must be an integer from 1 to 11"),
         (lambda: pca_precision(X[:, 0], 1), "at least two rows and two columns"),
         (lambda: pca_precision(np.where(X > 3, np.nan, X), 1), "NaN or infinite"),

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from mssl import MaskedRegression
 from mssl.covariance import AR1, Scaled
@@ -190,6 +191,64 @@ def test_visible_entries_stay_and_no_hole_is_left(holed):
         assert np.isfinite(filled).all()
 
 
+@pytest.mark.parametrize("center", [True, False])
+def test_observed_entries_come_back_to_the_last_bit(holed, center):
+    _, X, _, holes = holed
+    seen = ~np.isnan(holes)
+    imputer = MaskedImputer(ridges=1.0, center=center).fit(X / 3.0 + 1e3)
+    for given in (holes, X):
+        kept = imputer.transform(given)
+        np.testing.assert_array_equal(kept[~np.isnan(given)], given[~np.isnan(given)])
+    assert np.isfinite(imputer.transform(holes)[~seen]).all()
+    large = np.array([[1e17, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [5.0, np.nan]])
+    filled = MaskedImputer(ridges=1.0, center=center).fit_transform(large)
+    np.testing.assert_array_equal(filled[:, 0], large[:, 0])
+
+
+def test_rows_with_holes_alone_are_enough_with_rounds():
+    """Not one complete row: better than the columns' means, nearly as good as as many full rows."""
+    rng = np.random.default_rng(3)
+    full, others = (
+        rng.standard_normal((200, 1))
+        + 0.5 * rng.standard_normal((200, 60))
+        + np.linspace(-3.0, 3.0, 60)
+        for _ in range(2)
+    )
+    X = punch_holes(full, 0.2, rng)
+    hidden = np.isnan(X)
+    assert hidden.any(axis=1).all()
+    imputer = MaskedImputer(ridges=0.1, rounds=15)
+    error = np.mean((imputer.fit_transform(X) - full)[hidden] ** 2)
+    of_means = np.mean((np.nanmean(X, axis=0) - full)[hidden] ** 2)
+    of_full = np.mean((MaskedImputer(ridges=0.1).fit(others).transform(X) - full)[hidden] ** 2)
+    assert imputer.n_complete_ == 0
+    assert imputer.ridge_ == 0.1
+    assert error < 0.35 * of_means
+    assert error < 1.1 * of_full
+    about_zero = MaskedImputer(ridges=0.1, rounds=15, center=False).fit(X)
+    np.testing.assert_array_equal(about_zero.mean_, 0.0)
+    assert np.mean((about_zero.transform(X) - full)[hidden] ** 2) < 0.35 * of_means
+
+
+def penalised_likelihood(X, imputer):
+    """Gaussian log-likelihood of what is observed, less N ridge Tr Q / 2."""
+    covariance = np.linalg.inv(imputer.precision_)
+    value = -len(X) * imputer.ridge_ / 2.0 * np.trace(imputer.precision_)
+    for row in X:
+        v = np.flatnonzero(~np.isnan(row))
+        value += multivariate_normal.logpdf(row[v], imputer.mean_[v], covariance[np.ix_(v, v)])
+    return value
+
+
+def test_rounds_from_columns_never_lower_the_likelihood(holed):
+    X = holed[2].copy()
+    X[np.arange(50), np.arange(50) % 8] = np.nan
+    values = [
+        penalised_likelihood(X, MaskedImputer(ridges=0.2, rounds=r).fit(X)) for r in range(1, 7)
+    ]
+    assert np.all(np.diff(values) > 0)
+
+
 def test_a_row_of_holes_becomes_the_mean(holed):
     _, X, _, _ = holed
     imputer = MaskedImputer(ridges=0.1).fit(X + 3.0)
@@ -251,7 +310,26 @@ def test_rounds_change_nothing_without_holes(holed):
         (lambda: punch_holes(np.zeros((2, 2)), 1.0, 0), "strictly between 0 and 1"),
         (lambda: conditional_fill(np.zeros((2, 3)), np.eye(2)), "one row a column of X"),
         (lambda: MaskedImputer().fit([[1.0, np.nan], [np.nan, 1.0]]), "0 rows without holes"),
+        (lambda: MaskedImputer().fit([[1.0, np.nan], [np.nan, 1.0]]), "ridges=0.1, rounds=20"),
+        (
+            lambda: MaskedImputer(0.0, rounds=2).fit([[1.0, np.nan], [np.nan, 1.0]]),
+            "ridges must be positive when X has 0 rows",
+        ),
+        (
+            lambda: MaskedImputer().fit([[1.0, np.nan, 2.0], [0.0, np.nan, 1.0]]),
+            r"no observed entry in columns \[1\]; leave",
+        ),
         (lambda: MaskedImputer(rounds=1.5).fit(np.eye(3)), "rounds must be an integer"),
+        (lambda: MaskedImputer(rounds="a").fit(np.eye(3)), "rounds must be an integer"),
+        (lambda: MaskedImputer(center="no").fit(np.eye(3)), "center must be True or False"),
+        (lambda: punch_holes(np.eye(3), "a", 0), "rate must be a real number"),
+        (lambda: punch_holes(np.zeros(3), 0.1, 0), "X must be a matrix"),
+        (lambda: conditional_fill(np.eye(2), np.full((2, 2), np.nan)), "precision must be finite"),
+        (lambda: conditional_fill([[np.inf, 1.0]], np.eye(2)), r"rows \[0\] hold infinite"),
+        (lambda: expected_moments("a", np.eye(2)), "X must be real numbers"),
+        (lambda: single_fill(np.zeros((2, 3)), np.eye(2)), "coef must be square with one row a"),
+        (lambda: single_fill(np.zeros((2, 3)), np.zeros(3)), "coef must be square with one row a"),
+        (lambda: regression_precision(np.eye(2)), "model must be a fitted MaskedReg.*ndarray"),
         (lambda: MaskedImputer(ridges=-1.0).fit(np.eye(3)), "ridges"),
         (
             lambda: regression_precision(MaskedRegression(mask_rate=0.5).fit(np.eye(3))),
@@ -311,6 +389,8 @@ def test_the_matched_ridge_solves_its_equation(n):
         (np.eye(4)[:, :2], 5, [1.0], "only 4 rows"),
         (np.eye(4)[:, :2], 3, [0.0], "ridges must be positive"),
         (np.eye(4)[:, :2], 1, [1.0], "n_samples"),
+        (np.where(np.eye(4) == 1, np.nan, 1.0)[:, :2], 3, [1.0], r"rows \[0, 1\] hold NaN"),
+        (np.eye(4)[:, :2], 3, "a", "ridges must be real numbers"),
     ],
 )
 def test_bad_curves(rows, n, ridges, message):

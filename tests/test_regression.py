@@ -15,6 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.image import extract_patches_2d
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mssl.regression as regression
@@ -234,6 +236,84 @@ def test_leave_one_out_notices_data_changed_in_place():
             call()
 
 
+def shuffle_column(X):
+    X[:, 1] = X[::-1, 1].copy()
+
+
+def flip_column(X):
+    X[:, 2] *= -1.0
+
+
+def exchange_rows(X):
+    X[[0, 1]] = X[[1, 0]]
+
+
+def nudge_a_small_entry(X):
+    X[3, 0] += 1e-9 * np.abs(X[3, 0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        shuffle_column,
+        flip_column,
+        exchange_rows,
+        nudge_a_small_entry,
+        lambda X: np.abs(X, out=X),
+        lambda X: np.negative(X, out=X),
+        lambda X: X.fill(np.nan),
+        lambda X: X.fill(1e300),
+    ],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_errors_notice_any_change_of_the_data(change, order):
+    """At column sizes from 1e-6 to 1e6, in which sums of squares of columns may stay."""
+    X = np.asarray(data(30, 5) * 10.0 ** np.arange(-6, 7, 3), order=order)
+    copy, model = X.copy(order="K"), MaskedRegression(1e-14).fit(X)
+    before = model.transform(copy)
+    change(X)
+    calls = (lambda: model.loo_error_, lambda: model.loo_residuals(copy))
+    for call in calls if np.isfinite(X).all() else calls[:1]:
+        with pytest.raises(ValueError, match="changed in place"):
+            call()
+    np.testing.assert_array_equal(model.transform(copy), before)
+    X[...] = copy
+    assert model.loo_error_ == MaskedRegression(1e-14).fit(copy).loo_error_
+
+
+@pytest.mark.parametrize("shape", [(2000, 3), (300, 200), (41, 40)])
+def test_unchanged_data_are_never_called_changed(shape):
+    X = data(*shape) * 10.0 ** np.random.default_rng(0).uniform(-8, 8, shape[1])
+    for order in "CF":
+        model = MaskedRegression(1e-20).fit(np.asarray(X, order=order))
+        solution = pickle.loads(pickle.dumps(model))._solution
+        object.__setattr__(solution, "X", X)  # other sums, of the same numbers
+        solution.check_unchanged()
+
+
+@pytest.mark.parametrize("shape", [(30, 12), (12, 30)])
+@pytest.mark.parametrize("mask_rate", [None, 0.3])
+@pytest.mark.parametrize("frame", [False, True])
+def test_predictions_do_not_change_with_the_data_of_the_fit(shape, mask_rate, frame):
+    X, new = data(*shape), data(5, shape[1], seed=1)
+    rows = X.copy()
+    given = pytest.importorskip("pandas").DataFrame(rows, copy=False) if frame else rows
+    reference = MaskedRegression(0.2, mask_rate).fit(X)
+    models = [MaskedRegression(0.2, mask_rate).fit(given)]
+    if mask_rate is None:
+        models.append(MaskedRegressionCV([0.2]).fit(given))
+    if frame:
+        given -= 5.0
+        new = type(given)(new)
+    rows -= 5.0
+    for model in models:
+        np.testing.assert_array_equal(model.transform(new), reference.transform(new))
+        np.testing.assert_array_equal(model.coef_, reference.coef_)
+        assert model.score(new) == reference.score(new)
+        if shape[0] < shape[1]:
+            assert model.train_error_ == reference.train_error_
+
+
 def test_leave_one_out_refuses_a_singular_remainder():
     X = np.vstack([np.c_[data(20, 3), np.zeros(20)], [[0.3, -1.0, 0.5, 2.0]]])
     model = MaskedRegression(0.0).fit(X)  # only the last row says anything about feature 3
@@ -317,6 +397,34 @@ def test_path_equals_single_fits(n, d):
     assert path.loo_error_ == single[best].loo_error_
 
 
+@pytest.mark.parametrize(("n", "d"), [(500, 120), (60, 80)])
+@pytest.mark.parametrize("spread", ["one large feature", "graded", "one large factor"])
+def test_path_equals_single_fits_where_one_eigendecomposition_loses_digits(n, d, spread):
+    X = np.random.default_rng(5).standard_normal((n, d))
+    if spread == "one large feature":
+        X[:, 0] *= 1e7 if n > d else 1e3
+    elif spread == "graded":
+        X *= np.logspace(-2, 2, d)
+    else:
+        X += 1e3 * np.random.default_rng(6).standard_normal((n, 1))
+    ridges = [1e-6, 1e-3, 1.0, 1e3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the best may be an end here
+        path = MaskedRegressionCV(ridges).fit(X)
+    for j, ridge in enumerate(ridges):
+        single = MaskedRegression(ridge).fit(X)
+        np.testing.assert_allclose(
+            path.loo_errors_by_feature_[j], single.loo_error_by_feature_, rtol=1e-10
+        )
+        assert path.gcv_errors_[j] == pytest.approx(single.gcv_error_, rel=1e-10)
+
+
+def test_path_names_the_ridge_that_is_too_small():
+    X = data(30, 4)[:, [0, 1, 2, 3, 1]]
+    with pytest.raises(ValueError, match=r"at ridge = 1e-30 of ridges, .* linear combinations"):
+        MaskedRegressionCV([1.0, 1e-30]).fit(X)
+
+
 def test_path_includes_the_ridgeless_end_without_warning():
     rng = np.random.default_rng(3)
     X = rng.standard_normal((4000, 1)) + 0.01 * rng.standard_normal((4000, 3))
@@ -374,12 +482,20 @@ def test_names_the_rows_that_are_not_finite(estimator, bad, word):
         (MaskedRegression(0.0, 0.5), data(9, 5) * [1, 0, 1, 1, 1], r"features \[1\] are zero"),
         (MaskedRegression(0.0), data(30, 4)[:, [0, 1, 2, 3, 1]], "linear combinations of others"),
         (MaskedRegression(), data(9, 5) * 1e200, "squares of X overflow"),
+        (MaskedRegression(0.0), data(9, 5) * 1e-160, r"underflow in features \[0, 1, 2, 3, 4\];"),
+        (MaskedRegression(1e-310), data(9, 5) * 1e-160, "squares of X underflow"),
+        (MaskedRegression(1.0), data(9, 5) * 1e-170, "squares of X underflow"),
+        (MaskedRegression(0.0), data(9, 5) * [1, 1, 1e-170, 1, 1], r"underflow in features \[2\]"),
+        (MaskedRegression(0.0, 0.5), data(4, 5) * 1e-170, "squares of X underflow"),
+        (MaskedRegression(0.0), np.zeros((9, 7)), r"\[0, 1, 2, 3, 4\] and 2 more are zero"),
+        (MaskedRegressionCV([0.0, 1.0]), data(9, 5) * 1e-160, "squares of X underflow"),
         (MaskedRegressionCV([]), data(9, 5), "non-empty sequence"),
         (MaskedRegressionCV(1.0), data(9, 5), "non-empty sequence"),
         (MaskedRegressionCV([0.1, -2.0]), data(9, 5), r"ridges\[1\] must be finite and not neg"),
         (MaskedRegressionCV([0.0, 1.0]), data(5, 5), "ridge = 0 makes"),
         (MaskedRegressionCV([0.0, 1.0]), data(9, 5) * [1, 0, 1, 1, 1], r"\[1\] are zero"),
         (MaskedRegressionCV([0.0, 1.0]), data(30, 4)[:, [0, 1, 2, 3, 1]], "linear combinations"),
+        (MaskedRegressionCV([0.0, 1.0]), np.c_[:5, :5] - 2.0, "linear combinations"),
     ],
 )
 def test_bad_input_gets_a_sentence(model, X, sentence):
@@ -396,6 +512,16 @@ def test_silent_features_are_fine_with_a_ridge():
         np.testing.assert_allclose(A, explicit(rows, 0.1), rtol=0, atol=1e-13)
         np.testing.assert_array_equal(A[1], 0.0)
         np.testing.assert_array_equal(A[:, 1], 0.0)
+
+
+def test_a_tiny_feature_among_others_is_fine_with_a_ridge():
+    X = data(20, 5)
+    tiny = MaskedRegression(0.1).fit(X * [1, 1, 1e-170, 1, 1]).coef_
+    zero = MaskedRegression(0.1).fit(X * [1, 1, 0, 1, 1]).coef_
+    np.testing.assert_allclose(tiny, zero, rtol=0, atol=1e-15)
+    for size in (1e-150, 1e-158, 1e-170):
+        MaskedRegression(0.1).fit(X * [1, 1, size, 1, 1])._solution.check_unchanged()
+    assert MaskedRegression(1.0).fit(np.zeros((9, 5))).train_error_ == 0.0
 
 
 def test_unequal_units_are_not_mistaken_for_singularity():
@@ -450,6 +576,27 @@ def test_search_and_leave_one_out_agree_on_the_error_to_minimise():
     assert search.best_params_["ridge"] == MaskedRegressionCV(ridges).fit(X).ridge_
 
 
+def test_predict_is_transform_without_set_output():
+    X = data(20, 5)
+    model = MaskedRegression(0.1).fit(X)
+    pipeline = make_pipeline(StandardScaler(), MaskedRegression(0.1)).fit(X)
+    np.testing.assert_array_equal(model.predict(X), model.transform(X))
+    np.testing.assert_array_equal(pipeline.predict(X), pipeline.transform(X))
+    assert isinstance(model.set_output(transform="pandas").predict(X), np.ndarray)
+
+
+def test_predictions_of_a_mask_rate_are_for_masked_rows():
+    """On full rows they are about 1/q too large; q of them score as a fit without masks."""
+    rng = np.random.default_rng(0)
+    X, new = (rng.standard_normal((n, 1)) + 0.5 * rng.standard_normal((n, 30)) for n in (400, 400))
+    plain = MaskedRegression(0.01).fit(X).score(new)
+    for rate in (0.3, 0.6):
+        model = MaskedRegression(0.01, rate).fit(X)
+        scaled = 1 - np.sum((new - (1 - rate) * model.predict(new)) ** 2) / np.sum(new**2)
+        assert scaled == pytest.approx(plain, abs=0.02)
+        assert model.score(new) < plain - 0.1
+
+
 def test_score_of_nothing_to_predict():
     model = MaskedRegression(0.1).fit(data(9, 4))
     assert model.score(np.zeros((3, 4))) == 1.0
@@ -471,11 +618,11 @@ def test_pickles_and_listing_attributes_computes_nothing(shape):
 
 @pytest.mark.parametrize("shape", [(900, 300), (100, 900)])
 def test_memory(shape):
-    """Fit: about one square array of the smaller side (and P in the dual); errors: chunks."""
+    """Fit: a square array of the smaller side (in the dual P and a copy, too); errors: chunks."""
     X = data(*shape)
     n, d = shape
     square = 8 * min(n, d) ** 2
-    held = 0 if n >= d else X.nbytes
+    held = 0 if n >= d else 2 * X.nbytes
     MaskedRegression(0.1).fit(X)
     tracemalloc.start()
     try:
