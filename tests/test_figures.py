@@ -15,6 +15,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from mssl import __version__
 from mssl.__main__ import main
 from mssl.covariance import AR1
 from mssl.exceptions import ConvergenceError
@@ -226,6 +227,7 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(tmp_path, capsys):
     assert compute.calls == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert "Interrupted at a_figure" in message
+    assert f"finished parts are kept in '{broken / '.partial'}'" in message
     command = message.split("Resume with: ")[1]
     assert command == f"python -m mssl figures a_figure --out '{broken}' --scale quick"
     assert not files_of(broken)
@@ -333,13 +335,66 @@ def test_unknown_names_suggest_the_nearest(capsys, tmp_path):
     assert main(["figures", "eror_vs_gama", "--out", str(tmp_path / "new")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "error: There is no figure 'eror_vs_gama'; did you mean 'error_vs_gamma'?\n"
+    assert err.startswith("error: There is no figure 'eror_vs_gama'; did you mean 'error_vs_gamma'")
+    assert err.endswith("? (--list shows all names)\n")
+    assert err.count("\n") == 1
     assert not (tmp_path / "new").exists()
     with pytest.raises(ValueError, match="did you mean"):
         show("eror_vs_gama")
 
 
+def test_only_close_names_are_suggested(capsys):
+    assert main(["figures", "nope"]) == 2
+    assert capsys.readouterr().err == (
+        "error: There is no figure 'nope'. (--list shows all names)\n"
+    )
+    with pytest.raises(ValueError, match="did you mean 'marchenko_pastur'"):
+        FIGURES.get("pastur")
+
+
 # The command line -------------------------------------------------------------------------------
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"mssl {__version__}\n"
+
+
+def test_a_reader_that_left_ends_the_command_quietly(monkeypatch, capfd):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(["figures", "--list"]) == 141
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_one_sentence(monkeypatch, capfd):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["figures", "--list"]) == 1
+    err = capfd.readouterr().err
+    assert err.startswith("error: cannot write to the output")
+    assert err.count("\n") == 1
+
+
+def test_list_takes_names(capsys):
+    assert main(["figures", "--list", "marchenko_pastur", "double_descent"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["marchenko_pastur", "double_descent"]
+    assert main(["figures", "--list", "nope"]) == 2
+    assert "no figure 'nope'" in capsys.readouterr().err
+
+
+def test_the_folder_of_finished_parts_is_explained(capsys):
+    with pytest.raises(SystemExit):
+        main(["figures", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "DIR/.partial keeps the finished parts" in words
+    assert "may be deleted whenever no run is under way" in words
 
 
 def test_list_names_every_figure(capsys):
@@ -363,6 +418,61 @@ def test_an_unusable_folder_is_one_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run_cli(make_registry(compute_means), "--out", str(tmp_path / "file")) == 2
     assert "cannot write to" in capsys.readouterr().err
+
+
+def block_partial(out):
+    (out / ".partial").write_text("")
+    return ".partial"
+
+
+def block_store(out):
+    entry = make_registry(Interrupting()).get("a_figure")
+    folder = UnitStore.at(out, "a_figure", "quick", entry.digest).folder
+    folder.parent.mkdir()
+    folder.write_text("")
+    return folder.name
+
+
+def block_picture(out):
+    (out / "a_figure.svg").mkdir()
+    return "a_figure.svg"
+
+
+@pytest.mark.parametrize("block", [block_partial, block_store, block_picture])
+def test_what_is_in_the_way_is_found_before_any_work(block, tmp_path, capsys):
+    name = block(tmp_path)
+    compute = Interrupting()
+    before = sorted(tmp_path.rglob("*"))
+    assert run_cli(make_registry(compute), "--out", str(tmp_path)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: cannot write to ")
+    assert f"{name}': " in err
+    assert err.count("\n") == 1
+    assert compute.calls == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_without_permission_is_found_before_any_work(tmp_path, capsys, monkeypatch):
+    def refused(dir):  # as the superuser, who may run this, is refused nothing
+        raise PermissionError(13, "Permission denied", f"{dir}/tmp")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    compute = Interrupting()
+    assert run_cli(make_registry(compute), "--out", str(tmp_path)) == 2
+    err = capsys.readouterr().err
+    assert err == (
+        f"error: cannot write to '{tmp_path}': Permission denied; choose another --out.\n"
+    )
+    assert compute.calls == 0
+
+
+def test_a_file_that_fails_midway_is_one_sentence(tmp_path, capsys):
+    def compute(run):
+        raise OSError(28, "No space left on device")
+
+    assert run_cli(make_registry(compute), "--out", str(tmp_path)) == 1
+    err = capsys.readouterr().err
+    assert err == "error: figure 'a_figure': [Errno 28] No space left on device\n"
 
 
 def test_a_solver_that_gave_up_is_one_sentence(tmp_path, capsys):

@@ -117,6 +117,10 @@ def test_a_rendering_shows_features_and_masks():
         ({"local_size": (9, 8)}, "must sum to n_patches - global_size = 18, got 17"),
         ({"local_size": 0}, "local_size must be an integer of at least 1"),
         ({"global_size": 30}, "must leave patches for local areas"),
+        ({"local_size": 2.5}, "local_size must be an integer or a list of them, got 2.5"),
+        ({"mask_rate": "half"}, "mask_rate must be a real number, got 'half'"),
+        ({"mask_rate": -1}, "mask_rate must lie between 0 and 1"),
+        ({"mask_rate": np.nan}, "mask_rate must lie between 0 and 1"),
         ({"mask_rate": 0}, "mask_rate must lie between 0 and 1"),
         ({"mask_rate": 1}, "mask_rate must lie between 0 and 1"),
         ({"mask_rate": 0.01}, "hide at least one"),
@@ -139,6 +143,14 @@ def test_bad_input(change, message):
     PatchData(**good)
     with pytest.raises(ValueError, match=message):
         PatchData(**(good | change))
+
+
+def test_bad_draws_and_renderings():
+    data = CASES["equal"]
+    with pytest.raises(ValueError, match="seed given as rng must be an integer of at least 0"):
+        data.draw(3, -1)
+    with pytest.raises(ValueError, match="view = 1 was asked for and each image has 1"):
+        data.render(data.draw(3, 0), view=1)
 
 
 def test_bad_exponents():

@@ -15,6 +15,7 @@ from mssl.vit import (
     Combined,
     Contrastive,
     Images,
+    Objective,
     Parameters,
     PatchData,
     PhaseTimes,
@@ -35,6 +36,13 @@ from mssl.vit.mean_field import (
 POSITIVE = PatchData(100, 3, 60, 5, 0.5, 1.0, 0.5)
 NEGATIVE = PatchData(100, 3, 28, 12, 0.5, 1.0, 0.5)
 GAPS = pytest.mark.parametrize("data", [POSITIVE, NEGATIVE], ids=["gap .43", "gap -.09"])
+
+
+class Unknown(Objective):
+    """An objective of a user, of which there is no mean field."""
+
+    def _loss_and_slopes(self, data, parameters, seen):
+        return 0.0, np.zeros(1)
 
 
 def symmetric(data, y):
@@ -441,7 +449,23 @@ def test_size_costs_nothing():
             lambda: mean_field(POSITIVE, Contrastive(0.1), [0, 1], average_counts=True),
             "masked reconstruction only",
         ),
-        (lambda: mean_field(POSITIVE, object(), [0, 1]), "knows MAE, Contrastive and Combined"),
+        (lambda: mean_field(POSITIVE, Unknown(), [0, 1]), "knows MAE, Contrastive and Combined"),
+        (lambda: mean_field(POSITIVE, object(), [0, 1]), "must be MAE, Contrastive or Combined"),
+        (lambda: mean_field(POSITIVE, MAE, [0, 1]), "got the class MAE in place of an object"),
+        (lambda: mean_field("data", MAE(), [0, 1]), "data must be a PatchData, got 'data'"),
+        (lambda: phase_times([100, 3]), r"data must be a PatchData, got \[100, 3\]"),
+        (lambda: leading_order_times(None), "data must be a PatchData, got None"),
+        (lambda: mean_field(POSITIVE, MAE(), [0, 1], rtol=-1), "rtol must be positive and finite"),
+        (lambda: phase_times(POSITIVE, rtol=0), "rtol must be positive and finite, got 0"),
+        (lambda: phase_times(POSITIVE, rtol="a"), "rtol must be a real number, got 'a'"),
+        (
+            lambda: mean_field(POSITIVE, MAE(), [0, 1], average_counts="no"),
+            "average_counts must be True or False, got 'no'",
+        ),
+        (
+            lambda: phase_exponents(100, 3, 0.9, 0.4, 0.5, 1, 0.5),
+            "patches must be a list of numbers of patches, got 100",
+        ),
         (
             lambda: mean_field(
                 PatchData(20, 2, 10, 1, 0.5, 1, 0.5), MAE(), [0, 1], average_counts=True

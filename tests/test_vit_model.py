@@ -106,3 +106,12 @@ def test_steps_reuse_their_memory():
     """Without that, each of the five large arrays of a step costs 400 page faults."""
     out = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True)
     assert float(out.stdout) < 200
+
+
+def test_a_view_that_the_images_do_not_have_is_refused():
+    data = DATA["equal"]
+    images = data.draw(3, 0)
+    with pytest.raises(ValueError, match="view = 1 was asked for and each image has 1"):
+        attend(data, Parameters.zeros(data), images, view=1)
+    with pytest.raises(ValueError, match="view must be an integer of at least 0, got -1"):
+        attend(data, Parameters.zeros(data), images, view=-1)

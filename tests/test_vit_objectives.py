@@ -210,8 +210,9 @@ def test_no_pairwise_array_of_the_batch_is_formed():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Contrastive(0.0), "temperature must be positive"),
-        (lambda: Contrastive(-1.0), "temperature must be finite and not negative"),
+        (lambda: Contrastive(0.0), "temperature must be positive and finite, got 0"),
+        (lambda: Contrastive(-1.0), "temperature must be positive and finite, got -1"),
+        (lambda: Combined(1.0, 1.0, np.nan), "temperature must be positive and finite, got nan"),
         (lambda: Contrastive(0.1, -1.0), "regularization must be finite and not negative"),
         (lambda: Combined(0.0, 0.0, 0.1), "must not both be 0"),
         (lambda: Combined(1.0, -1.0, 0.1), "contrastive must be finite and not negative"),

@@ -193,6 +193,57 @@ def test_a_checkpoint_can_be_carried_further(tmp_path):
     assert same(further, train(SMALL, MAE(), 40, 2.0, 8, rng=9, record_every=5))
 
 
+def carried(path, steps, **options):
+    return train(SMALL, MAE(), steps, 2.0, 8, rng=9, checkpoint=path, **options)
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"steps": 40}, {"steps": 400}),  # records 1 apart, then 4 apart
+        ({"steps": 45, "record_every": 10}, {"steps": 80, "record_every": 20}),
+        ({"steps": 45, "record_every": 15}, {"steps": 80, "record_every": 30, "snapshots": [45]}),
+        ({"steps": 40, "snapshots": [0, 10, 40]}, {"steps": 40, "snapshots": [10]}),
+    ],
+)
+def test_a_run_carried_further_has_the_records_and_snapshots_of_a_whole_one(tmp_path, first, then):
+    path = tmp_path / "run.npz"
+    carried(path, **first)
+    whole = carried(tmp_path / "whole.npz", **then)
+    assert same(carried(path, **then), whole)
+    assert list(whole.snapshots) == then.get("snapshots", [])
+
+
+def test_what_a_checkpoint_does_not_hold_is_refused_before_any_work(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    carried(path, 60, record_every=6, snapshots=[30])
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(MAE, "loss_and_gradient", None)
+        for snapshots in ([5], [30, 50, 100]):
+            with pytest.raises(ValueError, match="is at step 60 and holds no snapshot of step 5"):
+                carried(path, 100, record_every=6, snapshots=snapshots)
+        for spacing in ({}, {"record_every": 4}, {"record_every": 9}):
+            with pytest.raises(ValueError, match=r"no record of step .* record_every = 6 or a mu"):
+                carried(path, 100, **spacing)
+    assert path.read_bytes() == before
+    assert same(
+        carried(path, 100, record_every=12, snapshots=[60, 100]),
+        train(SMALL, MAE(), 100, 2.0, 8, rng=9, record_every=12, snapshots=[60, 100]),
+    )
+    # What was kept before and not asked for since is still there.
+    assert list(carried(path, 100, record_every=12, snapshots=[30]).snapshots) == [30]
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(MAE, "loss_and_gradient", None)
+    with pytest.raises(ValueError, match="is a folder; name a file"):
+        carried(tmp_path, 10)
+    with pytest.raises(ValueError, match=r"cannot be written: .*; name another file"):
+        carried(tmp_path / "file" / "run.npz", 10)
+
+
 def test_a_foreign_or_broken_checkpoint_is_refused(tmp_path):
     path = tmp_path / "run.npz"
     train(SMALL, MAE(), 20, 2.0, 8, rng=10, checkpoint=path)
@@ -208,7 +259,7 @@ def test_a_foreign_or_broken_checkpoint_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [1e3, 1e200])
-def test_a_diverging_run_keeps_its_last_good_state(tmp_path, rate):
+def test_a_diverging_run_keeps_its_last_good_state(tmp_path, monkeypatch, rate):
     path, objective = tmp_path / "run.npz", Contrastive(0.2, regularization=0.5)
     with pytest.raises(DivergenceError, match="lower the learning rate") as caught:
         train(SMALL, objective, 500, rate, 8, rng=12, record_every=1, checkpoint=path)
@@ -219,6 +270,13 @@ def test_a_diverging_run_keeps_its_last_good_state(tmp_path, rate):
     assert np.isfinite(objective.loss(SMALL, kept.parameters, SMALL.draw(8, 0, views=2)))
     with np.load(path) as file:
         np.testing.assert_array_equal(file["phi"], kept.parameters.phi)
+        assert int(file["step"]) == kept.steps[-1]
+    # A state just read back that fails has nothing before it; it is not spoilt.
+    with monkeypatch.context() as patch, pytest.raises(DivergenceError) as stuck:
+        patch.setattr(Contrastive, "loss_and_gradient", lambda *a, **o: (np.nan, kept.parameters))
+        train(SMALL, objective, 500, rate, 8, rng=12, record_every=1, checkpoint=path)
+    assert same(kept, stuck.value.history)
+    with np.load(path) as file:
         assert int(file["step"]) == kept.steps[-1]
     # From there it diverges again, in the same way.
     with pytest.raises(DivergenceError) as again:
@@ -237,8 +295,20 @@ def test_progress_goes_to_standard_error(capsys):
     ("change", "message"),
     [
         ({"steps": 0}, "steps must be an integer of at least 1"),
-        ({"learning_rate": 0}, "learning_rate must be positive"),
-        ({"learning_rate": np.inf}, "learning_rate must be finite"),
+        ({"learning_rate": 0}, "learning_rate must be positive and finite, got 0"),
+        ({"learning_rate": -1}, "learning_rate must be positive and finite, got -1"),
+        ({"learning_rate": np.inf}, "learning_rate must be positive and finite, got inf"),
+        ({"learning_rate": "a"}, "learning_rate must be a real number"),
+        ({"data": np.eye(3)}, "data must be a PatchData, got array"),
+        ({"data": PatchData}, "data must be a PatchData, got the class PatchData in place"),
+        ({"objective": "mae"}, "must be an objective such as .*, got 'mae'"),
+        ({"objective": MAE}, "must be an objective such as .*, got the class MAE in place"),
+        ({"checkpoint": 3}, "checkpoint must be the path of a file, got 3"),
+        ({"freeze_positions": "no"}, "freeze_positions must be True or False, got 'no'"),
+        ({"progress": "yes"}, "progress must be True or False, got 'yes'"),
+        ({"rng": -1}, "seed given as rng must be an integer of at least 0, got -1"),
+        ({"snapshots": 3}, "snapshots must be a list of steps, got 3"),
+        ({"snapshots": [-1]}, "each entry of snapshots must be an integer of at least 0"),
         ({"batch_size": 0}, "batch_size must be an integer"),
         ({"batch_size": 1, "objective": Contrastive(0.1)}, "at least 2 for a contrastive"),
         ({"batch_size": 1, "objective": Combined(1, 1, 0.1)}, "at least 2 for a contrastive"),
@@ -248,6 +318,6 @@ def test_progress_goes_to_standard_error(capsys):
     ],
 )
 def test_bad_input(change, message):
-    good = {"objective": MAE(), "steps": 10, "learning_rate": 1.0, "batch_size": 4, "rng": 0}
+    good = {"data": SMALL, "objective": MAE(), "steps": 10, "learning_rate": 1.0, "rng": 0}
     with pytest.raises(ValueError, match=message):
-        train(SMALL, **(good | change))
+        train(**(good | {"batch_size": 4} | change))

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from mssl.exceptions import ConvergenceError
-from mssl.figures.output import write
+from mssl.figures.output import prepare, write
 from mssl.figures.registry import FIGURES, FigureRegistry
-from mssl.figures.runs import SCALES
+from mssl.figures.runs import PARTIAL, SCALES
 
 __all__ = ["add_arguments", "run_figures"]
 
@@ -19,6 +19,11 @@ _INTERRUPTED = 130  # What a shell reports for a program that Ctrl-C ended.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``figures`` to a parser."""
+    parser.epilog = (
+        f"DIR/{PARTIAL} keeps the finished parts of each figure, so that an interrupted or "
+        "repeated run does not compute them again. It may be deleted whenever no run is under "
+        "way; nothing but their computing time is lost."
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures to make; all by default")
     parser.add_argument(
         "--out", default="figures", metavar="DIR", help="folder to write to (default: figures)"
@@ -29,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="quick",
         help="sizes and numbers of trials (default: quick, as in the book)",
     )
-    parser.add_argument("--list", action="store_true", help="list the figures and stop")
+    parser.add_argument(
+        "--list", action="store_true", help="list the figures, or those named, and stop"
+    )
     parser.add_argument(
         "--force", action="store_true", help="compute again what an earlier run has stored"
     )
@@ -46,23 +53,23 @@ def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURE
     Returns
     -------
     int
-        0 when all is written, 1 when a solver did not converge, 2 for a wrong request, 130 after
-        an interruption.
+        0 when all is written, 1 when a solver did not converge or a file could not be read or
+        written, 2 for a wrong request, 130 after an interruption.
     """
-    if arguments.list:
-        width = max((len(name) for name in registry.names), default=0)
-        for entry in registry:
-            print(f"{entry.name:<{width}}  {entry.chapter}: {entry.title}")
-        return 0
     try:
         entries = [registry.get(name) for name in dict.fromkeys(arguments.names)] or list(registry)
     except ValueError as error:
-        return _fail(str(error))
+        return _fail(f"{error} (--list shows all names)")
+    if arguments.list:
+        width = max((len(entry.name) for entry in entries), default=0)
+        for entry in entries:
+            print(f"{entry.name:<{width}}  {entry.chapter}: {entry.title}")
+        return 0
     out = Path(arguments.out)
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        prepare(entries, arguments.scale, out)
     except OSError as error:
-        return _fail(f"cannot write to {str(out)!r}: {error.strerror}; choose another --out.")
+        return _fail(f"cannot write to {error.filename!r}: {error.strerror}; choose another --out.")
     current = None
     try:
         for current in entries:
@@ -75,11 +82,13 @@ def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURE
         words += ["--out", str(out), "--scale", arguments.scale]
         print(
             f"\nInterrupted at {current.name if current else 'the start'}; finished parts are "
-            f"kept. Resume with: {shlex.join(words)}",
+            f"kept in {str(out / PARTIAL)!r}. Resume with: {shlex.join(words)}",
             file=sys.stderr,
         )
         return _INTERRUPTED
-    except ConvergenceError as error:
+    except BrokenPipeError:
+        raise  # whoever reads the names of the files has left, which is no failure
+    except (ConvergenceError, OSError) as error:
         print(f"error: figure {current.name!r}: {error}", file=sys.stderr)
         return 1
     return 0

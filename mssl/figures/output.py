@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import errno
 import html
 import io
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +17,7 @@ from matplotlib.figure import Figure
 
 from mssl.figures.moving import slider
 from mssl.figures.registry import FIGURES, RegisteredFigure
-from mssl.figures.runs import write_atomically
+from mssl.figures.runs import PARTIAL, UnitStore, require_writable, write_atomically
 from mssl.figures.style import STYLE_SHEET
 from mssl.figures.table import Table
 
@@ -53,6 +56,40 @@ def render(drawing: Figure, file_format: str, *, title: str | None = None) -> by
     return buffer.getvalue()
 
 
+def _files(name: str, out: Path) -> dict[str, Path]:
+    """Return the files of a figure by their format."""
+    return {ending: out / f"{name}.{ending}" for ending in (*FORMATS, "csv")}
+
+
+def prepare(entries: Iterable[RegisteredFigure], scale: str, out: Path) -> None:
+    """Make the folder of figures and see that all that is to be written there can be.
+
+    Parameters
+    ----------
+    entries : iterable of RegisteredFigure
+    scale : {"test", "quick", "paper"}
+    out : Path
+        The folder.
+
+    Raises
+    ------
+    OSError
+        With the file or folder that is in the way as its ``filename``.
+    """
+    if not os.path.lexists(out):
+        out.mkdir(parents=True)
+    require_writable(out)
+    inner = {out / PARTIAL: None}  # a dictionary as an ordered set
+    for entry in entries:
+        for path in _files(entry.name, out).values():
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        inner[UnitStore.at(out, entry.name, scale, entry.digest).folder] = None
+    for folder in inner:
+        if os.path.lexists(folder):
+            require_writable(folder)
+
+
 def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
     """Write ``NAME.svg``, ``NAME.pdf``, ``NAME.png`` and ``NAME.csv`` of one figure.
 
@@ -75,12 +112,10 @@ def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
         # A fresh drawing for each format: saving may change the state of the layout.
         drawing = entry.figure(table)
         contents[file_format] = render(drawing, file_format, title=entry.title)
-    paths = []
-    for ending in (*FORMATS, "csv"):
-        path = out / f"{entry.name}.{ending}"
+    files = _files(entry.name, out)
+    for ending, path in files.items():
         write_atomically(path, contents[ending])
-        paths.append(path)
-    return paths
+    return list(files.values())
 
 
 @cache

@@ -128,7 +128,7 @@ class RegisteredFigure:
         run = Run(scale, self.seed)  # refuses an unknown scale before a folder is made
         store = None
         if out is not None:
-            store = UnitStore.open(Path(out), self.name, scale, self._digest())
+            store = UnitStore.open(Path(out), self.name, scale, self.digest)
             if force:
                 store.clear()
         run = Run(scale, self.seed, store=store, progress=progress, name=self.name)
@@ -146,7 +146,9 @@ class RegisteredFigure:
         with matplotlib.rc_context(fname=STYLE_SHEET):
             return self.draw(data) if frame is None else self.draw(data, frame)
 
-    def _digest(self) -> str:
+    @property
+    def digest(self) -> str:
+        """Changes whenever data that was stored for this figure could be stale."""
         return source_digest(self.compute, self.seed)
 
 
@@ -188,12 +190,20 @@ class FigureRegistry:
         return entry
 
     def get(self, name: str) -> RegisteredFigure:
-        """Return a figure by name; an unknown name is answered with the nearest one."""
+        """Return a figure by name; an unknown name is answered with those close to it."""
         if name in self._figures:
             return self._figures[name]
-        near = difflib.get_close_matches(str(name), self._figures, n=1, cutoff=0.0)
-        hint = f"did you mean {near[0]!r}?" if near else "no figure is registered."
-        raise ValueError(f"There is no figure {name!r}; {hint}")
+        if not self._figures:
+            raise ValueError(f"There is no figure {name!r}; no figure is registered.")
+        near = self._near(str(name))
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+        raise ValueError(f"There is no figure {name!r}{hint}")
+
+    def _near(self, name: str) -> list[str]:
+        """Up to three names that are spelt much like another one, or contain it."""
+        near = difflib.get_close_matches(name, self._figures, n=3)
+        whole = [known for known in self._figures if len(name) >= 4 and name in known]
+        return (near or whole)[:3]
 
 
 #: All figures of the book.

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ __all__ = ["SCALES", "Run", "UnitStore", "source_digest"]
 
 #: ``test`` is for the test suite, ``quick`` for the book, ``paper`` for print.
 SCALES = ("test", "quick", "paper")
+
+#: Folder, inside that of the figures, of the finished units.
+PARTIAL = ".partial"
 
 _Value = TypeVar("_Value")
 _NUMERICAL_DEPENDENCIES = ("numpy", "scipy", "scikit-learn")
@@ -66,6 +70,16 @@ def source_digest(function: Callable | None = None, seed: int = 0) -> str:
     return digest.hexdigest()
 
 
+def require_writable(folder: Path) -> None:
+    """Raise OSError, with the folder as its file name, unless a file can be made in a folder."""
+    try:
+        # Permission bits alone tell neither of a disk that is read-only nor of the superuser.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from None
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that an interruption leaves the old one or the new one, never a half."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,14 +105,18 @@ class UnitStore:
     folder: Path
 
     @classmethod
+    def at(cls, out: Path, name: str, scale: str, digest: str) -> UnitStore:
+        """Return the store of one figure under ``out``; nothing is made or dropped."""
+        return cls(Path(out) / PARTIAL / f"{name}-{scale}-{digest[:16]}")
+
+    @classmethod
     def open(cls, out: Path, name: str, scale: str, digest: str) -> UnitStore:
         """Return the store of one figure under ``out`` and drop those of older sources."""
-        parent = Path(out) / ".partial"
-        folder = parent / f"{name}-{scale}-{digest[:16]}"
-        for other in parent.glob(f"{name}-{scale}-*"):
-            if other != folder:
+        store = cls.at(out, name, scale, digest)
+        for other in store.folder.parent.glob(f"{name}-{scale}-*"):
+            if other != store.folder:
                 shutil.rmtree(other, ignore_errors=True)
-        return cls(folder)
+        return store
 
     def clear(self) -> None:
         """Forget all stored units."""

@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-from ..validation import as_generator, non_negative, positive_integer
+from ..validation import non_negative, positive_integer
+from .checks import entries_of, generator, real_number, view_index
 
 __all__ = ["Images", "PatchData"]
 
@@ -117,7 +118,8 @@ class PatchData:
                     "n_patches - global_size a multiple of local_size, or list the local sizes."
                 )
         else:
-            sizes = tuple(positive_integer(c, "each entry of local_size") for c in self.local_size)
+            entries = entries_of(self.local_size, "local_size", "an integer or a list of them")
+            sizes = tuple(positive_integer(c, "each entry of local_size") for c in entries)
             if sum(sizes) != rest:
                 raise ValueError(
                     f"local_size must sum to n_patches - global_size = {rest}, got {sum(sizes)}."
@@ -128,7 +130,7 @@ class PatchData:
                 f"low and high must satisfy 0 <= low <= high with high positive, got low = "
                 f"{self.low:g} and high = {self.high:g}."
             )
-        rate = non_negative(self.mask_rate, "mask_rate")
+        rate = real_number(self.mask_rate, "mask_rate")
         put("mask_rate", rate)
         if not 0 < rate < 1 or not 1 <= self.n_hidden <= self.n_patches - 1:
             raise ValueError(
@@ -317,7 +319,7 @@ class PatchData:
         """
         n = positive_integer(n_images, "n_images")
         views = positive_integer(views, "views")
-        rng = as_generator(rng)
+        rng = generator(rng)
         clusters = rng.integers(self.n_clusters, size=n)
         strengths = rng.uniform(self.low, self.high, size=(n, self.n_areas))
         order = rng.random((views, n, self.n_patches)).argpartition(self.n_hidden, axis=-1)
@@ -369,19 +371,21 @@ class PatchData:
         index : int, default=0
             Which image of it.
         view : int, optional
-            Which mask to apply; without one the whole image is painted.
+            Which mask to apply, from 0 on; without one the whole image is painted.
 
         Returns
         -------
         ndarray of shape (rows * tile, columns * tile)
             NaN on masked patches.
         """
+        if view is not None:
+            visible = images.visible[view_index(view, len(images.visible))]
         k = int(images.clusters[index])
         tiles = np.stack([self.feature(k, m) for m in range(self.n_areas)])
         areas = self.areas[k]
         patches = images.strengths[index, areas, None, None] * tiles[areas]
         if view is not None:
-            patches[~images.visible[view, index]] = np.nan
+            patches[~visible[index]] = np.nan
         rows, columns = self.grid
         blocks = patches.reshape(rows, columns, self.tile, self.tile)
         return blocks.transpose(0, 2, 1, 3).reshape(rows * self.tile, columns * self.tile)

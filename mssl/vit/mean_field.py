@@ -16,7 +16,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from ..exceptions import ConvergenceError
-from ..validation import finite_vector, positive_integer
+from ..validation import finite_vector, positive_integer, true_or_false
+from .checks import entries_of, of_kind, positive_number
 from .data import PatchData
 from .history import History, Readout
 from .objectives import MAE, Combined, Contrastive, Objective
@@ -131,8 +132,12 @@ def mean_field(
     With counts averaged, attention is that of queries whose own area has a visible patch, as in
     :func:`train`; the loss counts all queries.
     """
+    of_kind(data, PatchData, "data", "a PatchData")
+    of_kind(objective, Objective, "objective", "MAE, Contrastive or Combined, with its values")
     if not isinstance(data.local_size, int):
         raise ValueError("mean_field needs local areas of equal size; use train for unequal ones.")
+    average_counts = true_or_false(average_counts, "average_counts")
+    rtol = positive_number(rtol, "rtol")
     times = finite_vector(times, "times")
     if times[0] < 0 or np.any(np.diff(times) <= 0):
         raise ValueError("times must increase strictly and start at 0 or later.")
@@ -639,6 +644,9 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
     >>> phase_times(PatchData(100, 3, 28, 12, 0.5, 1.0, 0.5)).crossing is None
     True
     """
+    of_kind(data, PatchData, "data", "a PatchData")
+    average_counts = true_or_false(average_counts, "average_counts")
+    rtol = positive_number(rtol, "rtol")
     if not isinstance(data.local_size, int):
         raise ValueError("phase_times needs local areas of equal size.")
     if data.low == data.high == 0:
@@ -709,6 +717,7 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     -----
     The derivation for a single strength is carried out in :func:`mssl.vit.symbolic.phase_times`.
     """
+    of_kind(data, PatchData, "data", "a PatchData")
     if not isinstance(data.local_size, int):
         raise ValueError("leading_order_times needs local areas of equal size.")
     P, K, mask = data.n_patches, data.n_clusters, data.n_hidden / data.n_patches
@@ -800,6 +809,7 @@ def phase_exponents(
     -------
     PhaseExponents
     """
+    patches = entries_of(patches, "patches", "a list of numbers of patches")
     if len(patches) < 2:
         raise ValueError("patches must hold at least two sizes, to fit an exponent.")
     names = ("unlearning", "crossing", "learning")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .checks import view_index
 from .data import Images, PatchData
 from .keys import Keys
 
@@ -205,7 +206,7 @@ def attend(
     images : Images
         Batch of n_images.
     view : int, default=0
-        Which mask.
+        Which mask, from 0 on.
     positions : ndarray of shape (n_patches, n_patches), optional
         :func:`position_weights` of the parameters, where they are known already.
 
@@ -219,6 +220,7 @@ def attend(
     of an area differ by position only, so that sums over keys are those of :class:`Keys`. Scores
     that could overflow are shifted by their maximum over areas with a visible patch.
     """
+    view = view_index(view, len(images.visible))
     if positions is None:
         positions = position_weights(parameters)
     keys = Keys.of(data, images, view)

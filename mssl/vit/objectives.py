@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..validation import non_negative, positive_integer
+from .checks import positive_number
 from .data import Images, PatchData
 from .memory import keep_freed_memory
 from .model import Attention, Parameters, attend
@@ -172,10 +173,7 @@ class Contrastive(Objective):
     views = 2
 
     def __post_init__(self):
-        tau = non_negative(self.temperature, "temperature")
-        if tau == 0:
-            raise ValueError("temperature must be positive, got 0.")
-        object.__setattr__(self, "temperature", tau)
+        object.__setattr__(self, "temperature", positive_number(self.temperature, "temperature"))
         object.__setattr__(
             self, "regularization", non_negative(self.regularization, "regularization")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..exceptions import ConvergenceError
-from ..validation import as_generator, non_negative, positive_integer
+from ..validation import positive_integer, true_or_false
 from .attention import scored_queries
+from .checks import generator, of_kind, positive_number, step_set
 from .data import Images, PatchData
 from .history import History, Readout
 from .model import Parameters
@@ -106,7 +108,7 @@ def train(
     freeze_positions : bool, default=False
         Keep :math:`\Upsilon` at 0, as the mean field does.
     record_every : int, optional
-        Steps between records; by default about a hundred records are made. The first and the last
+        Steps between records; by default a hundredth of `steps`, or 1. The first and the last
         state are always recorded.
     evaluation_batches : int, default=8
         Batches on which loss and attention are recorded: drawn once, the same at every record, and
@@ -115,7 +117,9 @@ def train(
         Steps whose parameters are kept.
     checkpoint : path, optional
         File to which the state is written now and then, and from which an interrupted run
-        continues. A continued run is bitwise the same as one that was never interrupted.
+        continues, also to more steps than before. The result is bitwise that of an uninterrupted
+        run with the same arguments. What the file does not hold is refused: a record or a
+        snapshot of a step before its own that was not asked for then.
     checkpoint_every : int, default=100
         Steps between writes.
     progress : bool, default=False
@@ -128,7 +132,8 @@ def train(
     Raises
     ------
     ValueError
-        For arguments out of range, or a checkpoint of another run.
+        For arguments out of range, or a checkpoint of another run or without a record or a
+        snapshot that is asked for.
     DivergenceError
         When the loss or its gradient is not finite. Its `history` ends with the last good state,
         and the checkpoint, if there is one, holds that state too.
@@ -147,26 +152,32 @@ def train(
     >>> bool(history.loss[-1] < history.loss[0])
     True
     """
+    of_kind(data, PatchData, "data", "a PatchData")
+    of_kind(objective, Objective, "objective", "an objective such as MAE() or Contrastive(0.1)")
     steps = positive_integer(steps, "steps")
-    rate = non_negative(learning_rate, "learning_rate")
-    if rate == 0:
-        raise ValueError("learning_rate must be positive, got 0.")
+    rate = positive_number(learning_rate, "learning_rate")
     batch_size = objective.check_batch(batch_size)
+    freeze_positions = true_or_false(freeze_positions, "freeze_positions")
+    progress = true_or_false(progress, "progress")
     if record_every is None:
         record_every = max(1, steps // 100)
     record_every = positive_integer(record_every, "record_every")
     evaluation_batches = positive_integer(evaluation_batches, "evaluation_batches")
     checkpoint_every = positive_integer(checkpoint_every, "checkpoint_every")
-    snapshots = {positive_integer(s, "each snapshot", minimum=0) for s in snapshots}
+    snapshots = step_set(snapshots, "snapshots")
     if snapshots and max(snapshots) > steps:
         raise ValueError(f"snapshots must not lie beyond step {steps}, got {max(snapshots)}.")
-    evaluation, generator = as_generator(rng).spawn(2)
+    plan = _Plan(steps, record_every, snapshots)
+    if checkpoint is not None:
+        of_kind(checkpoint, str | os.PathLike, "checkpoint", "the path of a file")
+    evaluation, training = generator(rng).spawn(2)
 
-    run = _Run(data, objective, rate, batch_size, generator, freeze_positions)
+    run = _Run(data, objective, rate, batch_size, training, freeze_positions)
     store = None
     if checkpoint is not None:
         store = _Checkpoint(Path(checkpoint), run.identity(evaluation_batches))
-        store.load_into(run, steps)
+        store.load_into(run, plan)
+        store.check_writable()
     watch = _Watch(data, objective, evaluation, evaluation_batches, batch_size)
 
     bar = tqdm(total=steps, initial=run.step, desc="training", disable=not progress, leave=False)
@@ -174,26 +185,60 @@ def train(
         while True:
             try:
                 loss, gradient = run.evaluate()
-                due = run.step % record_every == 0 or run.step == steps
-                if due and run.step not in run.records:
+                if plan.records(run.step) and run.step not in run.records:
                     run.records[run.step] = watch(run.parameters)
             except FloatingPointError:
+                failed = run.step
                 run.step_back()
                 if store:
                     store.save(run)
                 raise DivergenceError(
-                    f"the loss was not finite after step {run.step + 1} with learning_rate = "
+                    f"the loss was not finite after step {failed} with learning_rate = "
                     f"{rate:g}; lower the learning rate (the last good state is kept).",
-                    run.history(),
+                    run.history(plan),
                 ) from None
-            if run.step in snapshots:
+            if run.step in plan.snapshots:
                 run.snapshots[run.step] = run.parameters
             if store and (run.step % checkpoint_every == 0 or run.step == steps):
                 store.save(run)
             if run.step == steps:
-                return run.history()
+                return run.history(plan)
             run.descend(loss, gradient)
             bar.update()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How long a run is to be, and what is to be kept of it."""
+
+    steps: int
+    record_every: int
+    snapshots: frozenset[int]
+
+    def records(self, step: int) -> bool:
+        """Whether the state after so many steps is to be recorded."""
+        return step % self.record_every == 0 or step == self.steps
+
+    def check_past(self, run: _Run, origin: str) -> None:
+        """Refuse to continue a run when something asked for was passed by and not kept."""
+        lost = sorted(s for s in self.snapshots if s < run.step and s not in run.snapshots)
+        if lost:
+            raise ValueError(
+                f"{origin} is at step {run.step} and holds no snapshot of step {lost[0]}; leave "
+                "that one out, or name another file to start anew."
+            )
+
+        def first_gap(every: int) -> int | None:
+            return next((s for s in range(0, run.step, every) if s not in run.records), None)
+
+        gap = first_gap(self.record_every)
+        if gap is not None:
+            fits = (k for k in range(1, run.step) if first_gap(k) is None)
+            raise ValueError(
+                f"{origin} is at step {run.step} and holds no record of step {gap}, which is due "
+                f"with record_every = {self.record_every}; take record_every = "
+                f"{next(fits, run.step)} or a multiple of it, or name another file to start anew."
+            )
 
 
 class _Run:
@@ -242,15 +287,16 @@ class _Run:
         self.step += 1
 
     def step_back(self) -> None:
-        """Return to the last state whose loss was finite."""
-        if self.losses:
+        """Return to the last state whose loss was finite, if the run has come further."""
+        if self.parameters is not self.previous:
             self.losses.pop()
             self.step -= 1
         self.parameters, self.state = self.previous, self.previous_state
 
-    def history(self) -> TrainingHistory:
-        """What was recorded, as a result."""
-        steps = np.array(sorted(s for s in self.records if s <= self.step), dtype=int)
+    def history(self, plan: _Plan) -> TrainingHistory:
+        """What was asked for, as a result; a checkpoint may have brought more."""
+        kept = sorted(s for s in self.records if s <= self.step and plan.records(s))
+        steps = np.array(kept, dtype=int)
         rows = np.array([self.records[s] for s in steps]).reshape(len(steps), _Watch.width)
         return TrainingHistory(
             times=steps * self.rate,
@@ -261,7 +307,7 @@ class _Run:
             upsilon_own=rows[:, 15],
             upsilon_global=rows[:, 16],
             batch_losses=np.array(self.losses),
-            snapshots=dict(sorted(self.snapshots.items())),
+            snapshots={s: self.snapshots[s] for s in sorted(plan.snapshots & set(self.snapshots))},
             parameters=self.parameters,
         )
 
@@ -357,14 +403,29 @@ class _Checkpoint:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def load_into(self, run: _Run, steps: int) -> None:
+    def check_writable(self) -> None:
+        """Refuse a place where nothing can be written, before there is anything to lose."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path.parent):
+                pass
+        except OSError as error:
+            raise ValueError(
+                f"checkpoint {self.path} cannot be written: {error.strerror}; name another file."
+            ) from None
+
+    def load_into(self, run: _Run, plan: _Plan) -> None:
         """Put a run where the file left it; without a file, leave it at its start."""
+        if self.path.is_dir():
+            raise ValueError(f"checkpoint {self.path} is a folder; name a file in it.")
         if not self.path.exists():
             return
         try:
             with open(self.path, "rb") as opened, np.load(opened) as file:
                 content = {name: file[name] for name in file.files}
             identity = str(content["identity"])
+        except PermissionError as error:  # may well be a good file, not to be deleted
+            raise ValueError(f"checkpoint {self.path} cannot be read: {error.strerror}.") from None
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
             raise ValueError(
                 f"checkpoint {self.path} cannot be read; delete it to start anew."
@@ -374,9 +435,10 @@ class _Checkpoint:
                 f"checkpoint {self.path} belongs to a run with other arguments or another seed; "
                 "delete it, or name another file."
             )
-        if content["step"] > steps:
+        if content["step"] > plan.steps:
             raise ValueError(
-                f"checkpoint {self.path} is at step {int(content['step'])}, beyond steps = {steps}."
+                f"checkpoint {self.path} is at step {int(content['step'])}, beyond steps = "
+                f"{plan.steps}."
             )
         run.step = int(content["step"])
         run.parameters = run.previous = Parameters(content["phi"], content["upsilon"])
@@ -388,6 +450,7 @@ class _Checkpoint:
             s: Parameters(content[f"phi_{s}"], content[f"upsilon_{s}"])
             for s in content["snapshot_steps"].tolist()
         }
+        plan.check_past(run, f"checkpoint {self.path}")
 
 
 def _plain(value):

@@ -1,0 +1,78 @@
+"""Checks of arguments that several functions here share, each ending in one clear sentence."""
+
+from __future__ import annotations
+
+import numbers
+import reprlib
+
+import numpy as np
+
+from ..validation import as_generator, positive_integer
+
+__all__ = [
+    "entries_of",
+    "generator",
+    "of_kind",
+    "positive_number",
+    "real_number",
+    "step_set",
+    "view_index",
+]
+
+
+def of_kind(value, kind: type, name: str, wanted: str) -> None:
+    """Raise ValueError unless `value` is an instance of `kind`; a class is told from its object."""
+    if isinstance(value, kind):
+        return
+    if isinstance(value, type):
+        got = f"the class {value.__name__} in place of an object of it"
+    else:
+        got = " ".join(reprlib.repr(value).split())
+    raise ValueError(f"{name} must be {wanted}, got {got}.")
+
+
+def real_number(value, name: str) -> float:
+    """Return `value` as a float, or raise ValueError when it is no real number."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ValueError(f"{name} must be a real number, got {value!r}.")
+    return float(value)
+
+
+def positive_number(value, name: str) -> float:
+    """Return `value` as a finite float above 0, or raise ValueError."""
+    number = real_number(value, name)
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be positive and finite, got {number:g}.")
+    return number
+
+
+def generator(rng) -> np.random.Generator:
+    """Return a Generator from a Generator or a seed, which must not be negative."""
+    if isinstance(rng, numbers.Integral) and not isinstance(rng, bool):
+        rng = positive_integer(rng, "a seed given as rng", minimum=0)
+    return as_generator(rng)
+
+
+def entries_of(values, name: str, wanted: str) -> list:
+    """Return the entries of an iterable, or raise ValueError when it is none."""
+    try:
+        return list(values)
+    except TypeError:
+        raise ValueError(f"{name} must be {wanted}, got {values!r}.") from None
+
+
+def step_set(values, name: str) -> frozenset[int]:
+    """Return distinct step numbers, or raise ValueError."""
+    steps = entries_of(values, name, "a list of steps")
+    return frozenset(positive_integer(s, f"each entry of {name}", minimum=0) for s in steps)
+
+
+def view_index(view, n_views: int) -> int:
+    """Return the index of one of `n_views` masks, or raise ValueError."""
+    view = positive_integer(view, "view", minimum=0)
+    if view >= n_views:
+        raise ValueError(
+            f"view must be below the number of masks, but view = {view} was asked for and each "
+            f"image has {n_views}."
+        )
+    return view
