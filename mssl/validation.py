@@ -90,23 +90,23 @@ def covariance_model(value, name: str = "covariance", needs: tuple[str, ...] = (
 
 def data_matrix(X, least: int = 2) -> np.ndarray:
     """Return X as a finite float matrix of at least `least` (1 or 2) rows and columns, or raise."""
-    X = np.asarray(X, dtype=float)
+    X = real_array(X, "X")
     if X.ndim != 2 or min(X.shape) < least:
         size = " of at least two rows and two columns" if least > 1 else ""
         raise ValueError(f"X must be a matrix, an array of two axes{size}, got shape {X.shape}.")
     if not np.isfinite(X).all():
-        rows = np.flatnonzero(~np.isfinite(X).all(axis=1))[:5].tolist()
+        rows = first_few(np.flatnonzero(~np.isfinite(X).all(axis=1)))
         raise ValueError(f"X must be finite, but rows {rows} hold NaN or infinite entries.")
     return X
 
 
 def finite_vector(values, name: str) -> np.ndarray:
     """Return `values` as a read-only one-dimensional float array without NaN or infinity."""
-    array = np.array(values, dtype=float)
+    array = real_copy(values, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty vector, got shape {array.shape}.")
     if not np.isfinite(array).all():
-        where = np.flatnonzero(~np.isfinite(array))[:5].tolist()
+        where = first_few(np.flatnonzero(~np.isfinite(array)))
         raise ValueError(f"{name} must be finite, but entries {where} are NaN or infinite.")
     array.flags.writeable = False
     return array
@@ -118,7 +118,7 @@ def positive_vector(values, name: str, *, zero_allowed: bool = False) -> np.ndar
     bad = array < 0 if zero_allowed else array <= 0
     if bad.any():
         word = "non-negative" if zero_allowed else "positive"
-        where = np.flatnonzero(bad)[:5].tolist()
+        where = first_few(np.flatnonzero(bad))
         raise ValueError(f"{name} must be {word}, but entries {where} are not.")
     return array
 
@@ -175,7 +175,7 @@ def as_generator(rng) -> np.random.Generator:
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, numbers.Integral) and not isinstance(rng, bool):
-        return np.random.default_rng(int(rng))
+        return np.random.default_rng(positive_integer(rng, "a seed given as rng", minimum=0))
     raise ValueError(
         f"rng must be a numpy.random.Generator or an integer seed, got {rng!r}; "
         "use numpy.random.default_rng(0)."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..validation import finite_vector, real_copy
+from ..validation import finite_vector
 from .base import Covariance, Resolvent
 from .dense import Dense
 from .singular import settled
@@ -42,7 +42,7 @@ class Circulant(Covariance):
     eigenvalues: np.ndarray = field(init=False)
 
     def __post_init__(self):
-        row = finite_vector(real_copy(self.first_row, "first_row"), "first_row")
+        row = finite_vector(self.first_row, "first_row")
         size = np.abs(row).max()
         mirrored = np.roll(row[::-1], 1)
         if np.abs(row - mirrored).max() > 1e-10 * size:

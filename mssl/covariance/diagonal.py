@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..validation import positive, positive_integer, positive_vector, real_copy
+from ..validation import positive, positive_integer, positive_vector
 from .base import Covariance, Resolvent, columns
 
 __all__ = ["Diagonal", "Isotropic"]
@@ -34,9 +34,7 @@ class Diagonal(Covariance):
     d: int = field(init=False)
 
     def __post_init__(self):
-        variances = positive_vector(
-            real_copy(self.variances, "variances"), "variances", zero_allowed=True
-        )
+        variances = positive_vector(self.variances, "variances", zero_allowed=True)
         object.__setattr__(self, "variances", variances)
         object.__setattr__(self, "d", variances.size)
 

@@ -25,6 +25,7 @@ from ..covariance import Covariance, Resolvent, Scaled
 from ..covariance.base import conditional_variances
 from ..validation import (
     covariance_model,
+    first_few,
     non_negative,
     open_unit,
     positive_integer,
@@ -138,7 +139,7 @@ def masked_bayes_error_by_coordinate(covariance: Covariance, mask_rate: float) -
 def _resolve(covariance: Covariance, n_samples: int, penalty: Array) -> tuple[Equivalent, Array]:
     """The equivalent of the model in units of the penalty, and the penalty the population feels."""
     if np.any(penalty <= 0.0):
-        where = np.flatnonzero(penalty <= 0.0)[:5].tolist()
+        where = first_few(np.flatnonzero(penalty <= 0.0))
         raise ValueError(
             f"ridge must be positive here: coordinates {where} have no variance and no penalty."
         )

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..covariance import Covariance
-from ..validation import covariance_model, positive_integer
+from ..validation import covariance_model, first_few, positive_integer
 from .spectrum import Spectrum
 from .spikes import Outlier, SpikedEnsemble
 from .state import StoredByFields
@@ -93,7 +93,7 @@ class PCATheory(StoredByFields):
             raise ValueError(f"standardize must be True or False, got {self.standardize!r}.")
         variances = self.covariance.diagonal()
         if self.standardize and np.any(variances <= 0):
-            where = np.flatnonzero(variances <= 0)[:5].tolist()
+            where = first_few(np.flatnonzero(variances <= 0))
             raise ValueError(
                 f"every variance must be positive to standardize, but coordinates {where} have "
                 "variance zero; leave them out."

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import numbers
 import reprlib
 
-import numpy as np
-
-from ..validation import as_generator, positive_integer
+from ..validation import positive_integer
 
 __all__ = [
     "entries_of",
-    "generator",
     "of_kind",
-    "positive_number",
-    "real_number",
     "step_set",
     "view_index",
 ]
@@ -29,28 +23,6 @@ def of_kind(value, kind: type, name: str, wanted: str) -> None:
     else:
         got = " ".join(reprlib.repr(value).split())
     raise ValueError(f"{name} must be {wanted}, got {got}.")
-
-
-def real_number(value, name: str) -> float:
-    """Return `value` as a float, or raise ValueError when it is no real number."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueError(f"{name} must be a real number, got {value!r}.")
-    return float(value)
-
-
-def positive_number(value, name: str) -> float:
-    """Return `value` as a finite float above 0, or raise ValueError."""
-    number = real_number(value, name)
-    if not (np.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be positive and finite, got {number:g}.")
-    return number
-
-
-def generator(rng) -> np.random.Generator:
-    """Return a Generator from a Generator or a seed, which must not be negative."""
-    if isinstance(rng, numbers.Integral) and not isinstance(rng, bool):
-        rng = positive_integer(rng, "a seed given as rng", minimum=0)
-    return as_generator(rng)
 
 
 def entries_of(values, name: str, wanted: str) -> list:

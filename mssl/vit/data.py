@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import gammaln
 
-from ..validation import non_negative, positive_integer
-from .checks import entries_of, generator, real_number, view_index
+from ..validation import as_generator, non_negative, positive_integer, real_number
+from .checks import entries_of, view_index
 
 __all__ = ["Images", "PatchData"]
 
@@ -319,7 +319,7 @@ class PatchData:
         """
         n = positive_integer(n_images, "n_images")
         views = positive_integer(views, "views")
-        rng = generator(rng)
+        rng = as_generator(rng)
         clusters = rng.integers(self.n_clusters, size=n)
         strengths = rng.uniform(self.low, self.high, size=(n, self.n_areas))
         order = rng.random((views, n, self.n_patches)).argpartition(self.n_hidden, axis=-1)

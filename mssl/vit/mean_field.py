@@ -16,8 +16,8 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from ..exceptions import ConvergenceError
-from ..validation import finite_vector, positive_integer, true_or_false
-from .checks import entries_of, of_kind, positive_number
+from ..validation import finite_vector, positive, positive_integer, true_or_false
+from .checks import entries_of, of_kind
 from .data import PatchData
 from .history import History, Readout
 from .objectives import MAE, Combined, Contrastive, Objective
@@ -137,7 +137,7 @@ def mean_field(
     if not isinstance(data.local_size, int):
         raise ValueError("mean_field needs local areas of equal size; use train for unequal ones.")
     average_counts = true_or_false(average_counts, "average_counts")
-    rtol = positive_number(rtol, "rtol")
+    rtol = positive(rtol, "rtol")
     times = finite_vector(times, "times")
     if times[0] < 0 or np.any(np.diff(times) <= 0):
         raise ValueError("times must increase strictly and start at 0 or later.")
@@ -504,14 +504,14 @@ class _Contrast:
         mean_local = u_local @ w
 
         # Similarities to the other view of the same image and to a negative of the same cluster.
-        positive = u_global**2 + n_local * (u_local**2 @ w)
+        paired = u_global**2 + n_local * (u_local**2 @ w)
         negative = np.outer(u_global, u_global) + n_local * np.outer(mean_local, mean_local)
-        top = max(positive.max(), negative.max(), 0.0) / tau
+        top = max(paired.max(), negative.max(), 0.0) / tau
         odds = np.exp(negative / tau - top) * w
         if self.batch_size is None:
-            plus, count = np.zeros_like(positive), 1.0
+            plus, count = np.zeros_like(paired), 1.0
         else:
-            plus, count = np.exp(positive / tau - top), self.batch_size - 1.0
+            plus, count = np.exp(paired / tau - top), self.batch_size - 1.0
         total = plus + count * ((1 - 1 / K) * np.exp(-top) + odds.sum(axis=1) / K)
         pull_global = (plus * u_global + count / K * odds @ u_global) / total - u_global
         pull_local = (plus[:, None] * u_local + (count / K * odds @ mean_local)[:, None]) / total[
@@ -521,7 +521,7 @@ class _Contrast:
 
         one, two = (self._velocity(a, slope_global, slope_local) for a in (local, globe))
         velocity = np.array([*one, two[1], two[0]]) / K - rho * y
-        contrast = w @ (np.log(total) + top - positive / tau)
+        contrast = w @ (np.log(total) + top - paired / tau)
         squares = (P - n_global) * (y[0] ** 2 + y[1] ** 2 + (n_local - 1) * y[2] ** 2)
         squares += n_global * (y[3] ** 2 + n_local * y[4] ** 2)
         loss = float(contrast + 0.5 * rho * K * squares)
@@ -646,7 +646,7 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
     """
     of_kind(data, PatchData, "data", "a PatchData")
     average_counts = true_or_false(average_counts, "average_counts")
-    rtol = positive_number(rtol, "rtol")
+    rtol = positive(rtol, "rtol")
     if not isinstance(data.local_size, int):
         raise ValueError("phase_times needs local areas of equal size.")
     if data.low == data.high == 0:

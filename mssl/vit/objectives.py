@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..validation import non_negative, positive_integer
-from .checks import positive_number
+from ..validation import non_negative, positive, positive_integer
 from .data import Images, PatchData
 from .memory import keep_freed_memory
 from .model import Attention, Parameters, attend
@@ -173,7 +172,7 @@ class Contrastive(Objective):
     views = 2
 
     def __post_init__(self):
-        object.__setattr__(self, "temperature", positive_number(self.temperature, "temperature"))
+        object.__setattr__(self, "temperature", positive(self.temperature, "temperature"))
         object.__setattr__(
             self, "regularization", non_negative(self.regularization, "regularization")
         )

@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..exceptions import ConvergenceError
-from ..validation import positive_integer, true_or_false
+from ..validation import as_generator, positive, positive_integer, true_or_false
 from .attention import scored_queries
-from .checks import generator, of_kind, positive_number, step_set
+from .checks import of_kind, step_set
 from .data import Images, PatchData
 from .history import History, Readout
 from .model import Parameters
@@ -155,7 +155,7 @@ def train(
     of_kind(data, PatchData, "data", "a PatchData")
     of_kind(objective, Objective, "objective", "an objective such as MAE() or Contrastive(0.1)")
     steps = positive_integer(steps, "steps")
-    rate = positive_number(learning_rate, "learning_rate")
+    rate = positive(learning_rate, "learning_rate")
     batch_size = objective.check_batch(batch_size)
     freeze_positions = true_or_false(freeze_positions, "freeze_positions")
     progress = true_or_false(progress, "progress")
@@ -170,7 +170,7 @@ def train(
     plan = _Plan(steps, record_every, snapshots)
     if checkpoint is not None:
         of_kind(checkpoint, str | os.PathLike, "checkpoint", "the path of a file")
-    evaluation, training = generator(rng).spawn(2)
+    evaluation, training = as_generator(rng).spawn(2)
 
     run = _Run(data, objective, rate, batch_size, training, freeze_positions)
     store = None
