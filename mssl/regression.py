@@ -45,6 +45,7 @@ __all__ = ["MaskedRegression", "MaskedRegressionCV", "masked_regression"]
 _CHUNK = 1 << 17  # entries of one block of rows: 1 MB, which stays in cache
 _BLOCK = 128  # columns mirrored at a time
 _TRUSTED = 1e-11  # what rounding may change of 1/(s + ridge) in the shared eigendecomposition
+_CANCELLED = 1e-3  # a difference from 1 below this has lost digits that are worth getting back
 _UNDERFLOW = np.finfo(float).tiny / np.finfo(float).eps  # squares below this have lost digits
 _LAZY_COEF = frozenset({"coef_"})
 _LAZY_ERRORS = frozenset(
@@ -329,7 +330,9 @@ class _Dual(_Solution):
         P = _product(G.T if X.flags.c_contiguous else G, X)  # G = G'; P in the order of X
         if tau:
             P /= weights
-        D = (1.0 - np.einsum("ik,ik->k", X, P) / n) / (scale * weights)
+        shares = 1.0 - np.einsum("ik,ik->k", X, P) / n  # s c_k Q_kk
+        _refine_small(shares, X, P, scale, weights)
+        D = shares / (scale * weights)
         D.flags.writeable = False
         # 1 - g_i/n = s G_ii has no cancellation, so leave-one-out stays exact for tiny ridges.
         return cls(X, energies, keep, tau, D, P, scale * G.diagonal(), scale, weights)
@@ -340,21 +343,29 @@ class _Dual(_Solution):
         residuals /= -len(self.X)
         residuals += inputs
         residuals /= self.scale * self.D
-        return (X - residuals) / self.keep
+        predictions = (X - residuals) / self.keep
+        # Where s c_k Q_kk is small, the feature itself drowns what the others say about it.
+        small = np.flatnonzero(self.scale * self.weights * self.D < _CANCELLED)
+        for start in range(0, len(small), _BLOCK):
+            chosen = small[start : start + _BLOCK]
+            predictions[:, chosen] = _product(X, self.columns(chosen))
+        return predictions
 
     def training_blocks(self):
         for rows in _row_blocks(self.X):
             yield rows, self.P[rows] / self.D, self.slack[rows]
 
+    def columns(self, chosen):
+        """Some columns of A, given by their numbers."""
+        right = self.P[:, chosen] / (len(self.X) * self.keep * self.scale * self.D[chosen])
+        block = _product((self.X / self.weights).T, right)
+        block[chosen, np.arange(len(chosen))] = 0.0
+        return block
+
     def coef_blocks(self):
-        d, n = len(self.D), len(self.X)
-        left = (self.X / self.weights).T
-        for start in range(0, d, _BLOCK):
+        for start in range(0, len(self.D), _BLOCK):
             columns = slice(start, start + _BLOCK)
-            right = self.P[:, columns] / (n * self.keep * self.scale * self.D[columns])
-            block = _product(left, right)
-            np.einsum("kk->k", block[columns])[...] = 0.0
-            yield columns, block
+            yield columns, self.columns(np.arange(len(self.D))[columns])
 
     @cached_property
     def coef(self):
@@ -363,6 +374,26 @@ class _Dual(_Solution):
             matrix[:, columns] = block
         matrix.flags.writeable = False
         return matrix
+
+
+def _refine_small(shares, X, P, scale, weights):
+    r"""Compute the small ones of :math:`y_k = s c_k Q_{kk}` again, in place, without cancellation.
+
+    As :math:`Q = Q (S + s C) Q`, with the column :math:`P_k = X Q e_k`,
+
+    .. math:: y_k = y_k^2 + b_k, \qquad b_k = \frac{s c_k}{n} \|P_k\|^2
+              + \sum_{j \ne k} \frac{c_k}{c_j} \Big(\frac{x_j^\top P_k}{n}\Big)^2 .
+    """
+    n = len(X)
+    small = np.flatnonzero(shares < _CANCELLED)
+    for start in range(0, len(small), _BLOCK):
+        chosen = small[start : start + _BLOCK]
+        columns, c = P[:, chosen], weights[chosen]
+        others = _product(X.T, columns) / n
+        others[chosen, np.arange(len(chosen))] = 0.0
+        b = scale * np.einsum("ik,ik->k", columns, columns) / n
+        b = c * (b + np.einsum("jk,jk,j->k", others, others, 1.0 / weights))
+        shares[chosen] = 2.0 * b / (1.0 + np.sqrt(np.maximum(1.0 - 4.0 * b, 0.0)))
 
 
 def _check_energies(X, energies, ridge):
@@ -691,8 +722,8 @@ class MaskedRegression(_MaskedBase):
 
     **Route.** With n >= d: BLAS syrk, then LAPACK potrf and potri, in the one d x d buffer that
     ends as `coef_`. With n < d: the same on n x n, and `transform`, `D_` and the errors form no
-    d x d array; there a feature thousands of times larger than the others loses digits of its
-    column of `coef_`, of `D_` and of its errors at a small ridge, so rescale it. Integers and
+    d x d array; there a feature 10^5 times larger than the others keeps about five digits of its
+    column of `coef_`, of `D_` and of its errors at a ridge of 0.001, so rescale it. Integers and
     float32 are converted to float64, because the Gram matrix squares the condition number of X.
 
     **What is kept.** Errors on the training data cost as much as the fit, so they wait for the

@@ -5,6 +5,7 @@ import pickle
 import tracemalloc
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -356,6 +357,35 @@ def test_small_mask_rate_tends_to_one_coordinate_at_a_time():
     X = data(40, 5)
     masked = MaskedRegression(0.2, 1e-9).fit(X)
     np.testing.assert_allclose(masked.coef_, MaskedRegression(0.2).fit(X).coef_, atol=1e-8)
+
+
+@pytest.mark.parametrize(("factor", "digits"), [(1.0, 12), (1e2, 9), (1e3, 7), (1e4, 5)])
+def test_dual_with_one_loud_feature_against_many_digits(factor, digits):
+    """Where Q_kk is tiny for a feature, taking it as a difference from 1 would leave nothing."""
+    n, d, ridge, loud, tolerance = 8, 11, 1e-3, 3, 10.0**-digits
+    X = data(n, d)
+    X[:, loud] *= factor
+    model = MaskedRegression(ridge).fit(X)
+
+    def exact(rows, ridge):
+        """The diagonal of Q and the column of A, with 60 digits."""
+        with mpmath.workdps(60):
+            S = mpmath.matrix(rows.tolist())
+            Q = (S.T * S / len(rows) + ridge * mpmath.eye(d)) ** -1
+            column = [0.0 if j == loud else float(-Q[j, loud] / Q[loud, loud]) for j in range(d)]
+            return np.array([float(Q[k, k]) for k in range(d)]), np.array(column)
+
+    D, column = exact(X, mpmath.mpf(ridge))
+    np.testing.assert_allclose(model.D_, D, rtol=tolerance)
+    scale = np.abs(column).max()
+    np.testing.assert_allclose(model.coef_[:, loud], column, atol=tolerance * scale)
+    predicted = X @ column
+    np.testing.assert_allclose(
+        model.transform(X)[:, loud], predicted, atol=tolerance * np.abs(predicted).max()
+    )
+    _, without_first = exact(X[1:], mpmath.mpf(ridge) * n / (n - 1))
+    left_out = X[0, loud] - X[0] @ without_first
+    assert model.loo_residuals(X)[0, loud] == pytest.approx(left_out, rel=10 * tolerance)
 
 
 def test_mask_rate_of_zero_is_none():
