@@ -322,10 +322,10 @@ class PatchData:
         rng = as_generator(rng)
         clusters = rng.integers(self.n_clusters, size=n)
         strengths = rng.uniform(self.low, self.high, size=(n, self.n_areas))
-        order = rng.random((views, n, self.n_patches)).argpartition(self.n_hidden, axis=-1)
-        visible = np.ones(order.shape, dtype=bool)
-        np.put_along_axis(visible, order[..., : self.n_hidden], False, axis=-1)
-        return Images(clusters, strengths, visible)
+        # The patches with the smallest numbers are hidden; a tie has a chance of 1e-14 an image.
+        marks = rng.random((views, n, self.n_patches))
+        least = np.partition(marks, self.n_hidden, axis=-1)[..., self.n_hidden, None]
+        return Images(clusters, strengths, marks >= least)
 
     def expected_visible(self) -> Array:
         """Mean number of visible patches of each area, ndarray of shape (n_areas,)."""

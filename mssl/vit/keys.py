@@ -70,8 +70,7 @@ class Keys:
         """
         n_images, P = self.area.shape
         sums = (self.short @ weights).reshape(-1, n_images, P)
-        for row, long in zip((0, -1), self.long, strict=True):
-            np.matmul(long, weights, out=sums[row])
+        sums[[0, -1]] = self.long @ weights
         return sums
 
     def pull_back(self, slopes: Array) -> Array:
@@ -89,6 +88,5 @@ class Keys:
         """
         P = self.area.shape[1]
         total = self.short.T @ slopes.reshape(-1, P)
-        for row, long in zip((0, -1), self.long, strict=True):
-            total += long.T @ slopes[row]
+        total += self.long.reshape(-1, P).T @ slopes[[0, -1]].reshape(-1, P)
         return total

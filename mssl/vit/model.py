@@ -229,7 +229,7 @@ def attend(
     weights = np.empty_like(shares)
     scores, weights[-1] = weights[:-1], 0.0
     phi, strengths = np.ascontiguousarray(parameters.phi.transpose(2, 1, 0)), images.strengths.T
-    np.take(phi, images.clusters, axis=1, out=scores, mode="clip")
+    np.take(phi, images.clusters, axis=1, out=scores, mode="clip")  # other modes copy first
     scores *= strengths[:, :, None]
     largest = np.abs(phi).max() * np.abs(strengths).max()
     if not largest < SAFE_SCORE:

@@ -127,15 +127,17 @@ class MAE(Objective):
     """
 
     def _loss_and_slopes(self, data, parameters, seen):
-        images = seen.images
+        images, hidden = seen.images, ~seen.images.visible[0]
         square = images.strengths.T[:, :, None] ** 2 / len(images)
         slopes = seen.on_areas * square
-        own = data.areas[images.clusters]
-        b, p = np.indices(own.shape, sparse=True)
-        slopes[own, b, p] -= square[own, b, 0]
-        slopes *= ~images.visible[0]
+        slopes *= hidden.astype(float)
+        b, p = np.divmod(np.flatnonzero(hidden), data.n_patches)
+        m = data.areas[images.clusters[b], p]
+        own = np.ravel_multi_index((m, b, p), slopes.shape)
+        own_slopes = slopes.take(own) - square[m, b, 0]
+        slopes.put(own, own_slopes)
         # The sum over areas of (A - [m = a]) g, where the subtracted part is one entry a patch.
-        error = np.vdot(seen.on_areas, slopes) - slopes[own, b, p].sum()
+        error = np.vdot(seen.on_areas, slopes) - own_slopes.sum()
         return 0.5 * error, slopes
 
 
