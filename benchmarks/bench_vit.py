@@ -2,15 +2,14 @@
 
 The peer is written as one would write the model down: scores and softmax of shape (images,
 patches, patches), gradients by autograd. Both sides draw their images the same way. PyTorch may use
-all cores and ours uses one. Each side has a process of its own, because both ask for large arrays
-and what one gives back to the system, or keeps, changes the time of the other; they run some steps
-in turn, by the clock, so that a quiet machine is wanted. PyTorch is measured only where it is
-installed.
+all cores and ours uses one. As in a training run, steps follow one another in a process that does
+nothing else: both sides ask for large arrays, and what one of them gives back to the system, or
+keeps, would change the time of the other. Several such processes of each side are run in turn, by
+the clock, so that a quiet machine is wanted. PyTorch is measured only where it is installed.
 """
 
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 from multiprocessing import get_context
 from time import perf_counter
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.bench
 
 DATA = PatchData(196, 10, 98, 7, 0.5, 1.0, 0.5)
 N_IMAGES = 64
-ROUNDS, STEPS = 5, 20
+ROUNDS, STEPS, WARM = 5, 40, 5
 OBJECTIVES = {"MAE": MAE(), "contrastive": Contrastive(0.1, 1e-4)}
 # Looking for the libraries takes longer than a step, so it is done once, as in a training run.
 THREADS = ThreadpoolController()
@@ -75,28 +74,30 @@ def _torch_step(torch, objective, phi, upsilon, images):
     return loss.detach()
 
 
-@cache
-def _side(name, precision):
-    """A step on fresh images, of ours or (with a precision) of PyTorch, and their generator."""
+def _seconds(name, precision):
+    """Median seconds of a step of ours or (with a precision) of PyTorch, in this process."""
     objective, at, rng = OBJECTIVES[name], _state(), np.random.default_rng(1)
-    if not precision:
-        return lambda images: _our_step(objective, at, images), objective, rng
-    import torch
+    if precision:
+        import torch
 
-    dtype = getattr(torch, precision)
-    phi, upsilon = (torch.tensor(a, dtype=dtype, requires_grad=True) for a in (at.phi, at.upsilon))
-    return lambda images: _torch_step(torch, objective, phi, upsilon, images), objective, rng
-
-
-def _seconds(name, precision, steps):
-    """Seconds of each of some steps in a row, in the process that this runs in."""
-    step, objective, rng = _side(name, precision)
-    times = np.empty(steps)
-    for k in range(steps):
+        start = (torch.tensor(a, dtype=getattr(torch, precision)) for a in (at.phi, at.upsilon))
+        parameters = [a.requires_grad_() for a in start]
+    times = np.empty(STEPS)
+    for k in range(STEPS):
         start = perf_counter()
-        step(DATA.draw(N_IMAGES, rng, views=objective.views))
+        images = DATA.draw(N_IMAGES, rng, views=objective.views)
+        if precision:
+            _torch_step(torch, objective, *parameters, images)
+        else:
+            _our_step(objective, at, images)
         times[k] = perf_counter() - start
-    return times
+    return np.median(times[WARM:])
+
+
+def _fresh(name, precision):
+    """The same in a process that has done nothing else."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_seconds, name, precision).result()
 
 
 @objectives
@@ -116,16 +117,8 @@ def test_step_against_pytorch(benchmark, capsys, name, precision):
         assert np.abs(ours - theirs.numpy()).max() <= tolerance * np.abs(ours).max()
 
     benchmark.pedantic(lambda: _our_step(objective, at, images), rounds=10, warmup_rounds=1)
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(1, spawn) as one, ProcessPoolExecutor(1, spawn) as other:
-        sides = ((one, ""), (other, precision))
-        for pool, kind in sides:
-            pool.submit(_seconds, name, kind, 5).result()  # not counted
-        times = [
-            [pool.submit(_seconds, name, kind, STEPS).result() for pool, kind in sides]
-            for _ in range(ROUNDS)
-        ]
-    ours, theirs = np.median(np.swapaxes(times, 0, 1).reshape(2, -1), axis=1)
+    times = [[_fresh(name, kind) for kind in ("", precision)] for _ in range(ROUNDS)]
+    ours, theirs = np.median(times, axis=0)
     text = f"PyTorch step in {precision} / step, {name}, P=196, 64 images, K=10, by the clock"
     # Ours always works in double precision; a peer in single precision does half the work.
     report(benchmark, capsys, text, theirs / ours, 5 if precision == "float64" else 2, "at least")
