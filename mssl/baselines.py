@@ -130,7 +130,7 @@ def pca_precision(X, rank: int, *, standardize: bool = False, noise: bool = True
     Royal Statistical Society B 61 (1999).
     """
     standardize, noise = true_or_false(standardize, "standardize"), true_or_false(noise, "noise")
-    X = data_matrix(real_array(X, "X"))
+    X = data_matrix(X)
     n, d = X.shape
     rank = _rank(rank, n, d)
     scales = np.sqrt(np.mean(X * X, axis=0)) if standardize else np.ones(d)
@@ -181,7 +181,7 @@ def factor_precision(X, rank: int, *, max_iter: int = 5000) -> np.ndarray:
     FactorAnalysis subtracts the mean of every column, the other methods here do not. For data of
     mean zero the difference is of order 1/n.
     """
-    return _factor_model(data_matrix(real_array(X, "X")), rank, max_iter).get_precision()
+    return _factor_model(data_matrix(X), rank, max_iter).get_precision()
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,7 +250,7 @@ def leading_directions(
     """
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
-    X = data_matrix(real_array(X, "X"))
+    X = data_matrix(X)
     n, d = X.shape
     if method == "regression":
         if ridge is None:

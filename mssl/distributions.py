@@ -28,7 +28,6 @@ from .validation import (
     finite_vector,
     positive_integer,
     positive_vector,
-    real_copy,
     real_number,
 )
 
@@ -261,7 +260,7 @@ class ScaleMixture(World):
 
     def __post_init__(self) -> None:
         _check_covariance(self.covariance)
-        values = np.array(positive_vector(real_copy(self.values, "values"), "values"))
+        values = np.array(positive_vector(self.values, "values"))
         values /= values.mean()
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
@@ -357,14 +356,14 @@ class TwoClusters(World):
 
     def __post_init__(self) -> None:
         _check_covariance(self.within, "within")
-        mean = finite_vector(real_copy(self.mean, "mean"), "mean")
+        mean = finite_vector(self.mean, "mean")
         length = float(np.linalg.norm(mean))
         if mean.shape != (self.within.d,) or length == 0:
             raise ValueError(
                 f"mean must be a vector of {self.within.d} entries that are not all zero, got "
                 f"shape {mean.shape} and length {length:g}."
             )
-        pair = np.array(positive_vector(real_copy(self.scales, "scales"), "scales"))
+        pair = np.array(positive_vector(self.scales, "scales"))
         if pair.shape != (2,):
             raise ValueError(f"scales must hold two numbers, got {pair.size}.")
         pair /= pair.mean()

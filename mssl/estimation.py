@@ -43,7 +43,7 @@ _ENTRIES = 1 << 18  # entries of the flipped matrices that are in memory at once
 
 def _data(X) -> np.ndarray:
     """Return X as a float matrix without a silent feature, or say what is wrong."""
-    X = data_matrix(real_array(X, "X"))
+    X = data_matrix(X)
     silent = np.flatnonzero((X**2).sum(axis=0) == 0.0)
     if silent.size:
         raise ValueError(f"Features {first_few(silent)} are zero in every row; drop them.")

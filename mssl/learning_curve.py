@@ -99,7 +99,7 @@ def learning_curve(X, n_samples: int, ridges) -> LearningCurve:
     >>> bool(abs(curve.test_errors[0] / SSRTheory(Isotropic(20), 40, 1.0).test_error - 1) < 0.02)
     True
     """
-    X = data_matrix(real_array(X, "X"), least=1)
+    X = data_matrix(X, least=1)
     if X.shape[0] <= X.shape[1]:
         raise ValueError(f"X must have more rows than columns, got shape {X.shape}.")
     n, total = positive_integer(n_samples, "n_samples", minimum=2), len(X)

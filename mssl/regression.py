@@ -358,8 +358,8 @@ class _Dual(_Solution):
     def columns(self, chosen):
         """Some columns of A, given by their numbers."""
         right = self.P[:, chosen] / (len(self.X) * self.keep * self.scale * self.D[chosen])
-        block = _product((self.X / self.weights).T, right)
-        block[chosen, np.arange(len(chosen))] = 0.0
+        block = _others(self.X, right, chosen)
+        block /= self.weights[:, None]
         return block
 
     def coef_blocks(self):
@@ -376,6 +376,13 @@ class _Dual(_Solution):
         return matrix
 
 
+def _others(X, columns, chosen):
+    """X' times some columns of X Q, without what a feature says of itself."""
+    products = _product(X.T, columns)
+    products[chosen, np.arange(len(chosen))] = 0.0
+    return products
+
+
 def _refine_small(shares, X, P, scale, weights):
     r"""Compute the small ones of :math:`y_k = s c_k Q_{kk}` again, in place, without cancellation.
 
@@ -389,8 +396,7 @@ def _refine_small(shares, X, P, scale, weights):
     for start in range(0, len(small), _BLOCK):
         chosen = small[start : start + _BLOCK]
         columns, c = P[:, chosen], weights[chosen]
-        others = _product(X.T, columns) / n
-        others[chosen, np.arange(len(chosen))] = 0.0
+        others = _others(X, columns, chosen) / n
         b = scale * np.einsum("ik,ik->k", columns, columns) / n
         b = c * (b + np.einsum("jk,jk,j->k", others, others, 1.0 / weights))
         shares[chosen] = 2.0 * b / (1.0 + np.sqrt(np.maximum(1.0 - 4.0 * b, 0.0)))
@@ -545,8 +551,7 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X_hat : ndarray of shape (n_samples, n_features)
             Predictions; entry (i, k) does not depend on entry (i, k) of `X`.
         """
-        solution = self._fitted
-        return solution.transform(self._validate(X, reset=False))
+        return self._predictions(X)
 
     def predict(self, X):
         """Do the same as `transform`, under the name that pipelines look for at their end.
@@ -561,6 +566,9 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X_hat : ndarray of shape (n_samples, n_features)
             Always an array: `set_output` is for `transform` alone.
         """
+        return self._predictions(X)
+
+    def _predictions(self, X):
         solution = self._fitted
         return solution.transform(self._validate(X, reset=False))
 

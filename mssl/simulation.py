@@ -113,10 +113,8 @@ def simulate_risk(
     The test error given the fitted matrix is exact, not an average over test rows, so that the
     scatter between trials is that of the training rows alone.
     """
-    covariance_model(covariance, needs=("sample", "apply", "resolvent"))
-    bayes = conditional_variances(covariance)
     return average_over_trials(
-        lambda X, ridge: _measure(covariance, X, ridge, bayes),
+        lambda X, ridge, bayes: _measure(covariance, X, ridge, bayes),
         covariance,
         n_samples,
         ridges,
@@ -128,13 +126,14 @@ def simulate_risk(
 
 
 def average_over_trials(
-    measure: Callable[[np.ndarray, float], Risk],
+    measure: Callable[[np.ndarray, float, np.ndarray], Risk],
     covariance: Covariance,
     n_samples: int,
     ridges: float | Iterable[float],
     *,
     trials: int,
     rng,
+    mask_rate: float = 0.0,
     n_jobs: int = -1,
     progress: bool = False,
 ) -> Risk | list[Risk]:
@@ -143,27 +142,32 @@ def average_over_trials(
     Parameters
     ----------
     measure : callable
-        Takes the rows of a trial, of shape (n_samples, n_features), and a ridge; returns a
-        :class:`mssl.results.Risk`, or a kind of it.
+        Takes the rows of a trial, of shape (n_samples, n_features), a ridge and the Bayes error
+        by coordinate; returns a :class:`mssl.results.Risk`, or a kind of it.
     covariance, n_samples, ridges, trials, rng, n_jobs, progress
         As for :func:`simulate_risk`.
+    mask_rate : float, default=0.0
+        Rate, in [0, 1), at which the Bayes error is taken.
 
     Returns
     -------
     Risk or list of Risk
         Of the kind that `measure` returns, with `standard_error`; a list when `ridges` is one.
     """
-    covariance_model(covariance, needs=("sample",))
+    needs = ("sample", "apply", "resolvent", *(["diagonal"] if mask_rate else []))
+    covariance_model(covariance, needs=needs)
     n = positive_integer(n_samples, "n_samples", minimum=2)
     trials = positive_integer(trials, "trials", minimum=2)
     scalar = np.ndim(ridges) == 0
     ridges = [non_negative(r, "ridge") for r in ([ridges] if scalar else ridges)]
     if not ridges:
         raise ValueError("ridges must hold at least one ridge.")
+    noise = mask_rate / (1.0 - mask_rate) * covariance.diagonal() if mask_rate else 0.0
+    bayes = conditional_variances(covariance, noise)
 
     def trial(generator):
         X = covariance.sample(n, generator)
-        return [measure(X, ridge) for ridge in ridges]
+        return [measure(X, ridge, bayes) for ridge in ridges]
 
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
     risks = [_average(measured) for measured in zip(*outcomes, strict=True)]

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
 
 from .covariance import Covariance
-from .covariance.base import conditional_variances
 from .masking import Bernoulli, MaskLaw
 from .regression import MaskedRegression
 from .results import MaskedRisk, mean_and_error
@@ -99,16 +98,14 @@ def simulate_masked_risk(
     for the residual, plus the noise that hidden inputs add; `gcv_error` likewise.
     """
     rate = open_unit(mask_rate, "mask_rate")
-    covariance_model(covariance, needs=("sample", "apply", "diagonal", "resolvent"))
-    bayes = conditional_variances(covariance, rate / (1.0 - rate) * covariance.diagonal())
-
     return average_over_trials(
-        lambda X, ridge: _measure(covariance, X, ridge, rate, bayes),
+        lambda X, ridge, bayes: _measure(covariance, X, ridge, rate, bayes),
         covariance,
         n_samples,
         ridges,
         trials=trials,
         rng=rng,
+        mask_rate=rate,
         n_jobs=n_jobs,
         progress=progress,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numbers
+import tempfile
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,7 @@ __all__ = [
     "real_array",
     "real_copy",
     "real_number",
+    "require_writable",
     "true_or_false",
     "unit_columns",
 ]
@@ -34,12 +37,10 @@ def positive_integer(value, name: str, minimum: int = 1) -> int:
 
 def non_negative(value, name: str) -> float:
     """Return `value` as a finite float that is at least 0, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueError(f"{name} must be a real number, got {value!r}.")
-    value = float(value)
-    if not np.isfinite(value) or value < 0:
-        raise ValueError(f"{name} must be finite and not negative, got {value:g}.")
-    return value
+    number = real_number(value, name)
+    if not np.isfinite(number) or number < 0:
+        raise ValueError(f"{name} must be finite and not negative, got {number:g}.")
+    return number
 
 
 def open_unit(value, name: str, *, zero_allowed: bool = False) -> float:
@@ -125,7 +126,7 @@ def positive_vector(values, name: str, *, zero_allowed: bool = False) -> np.ndar
 
 def unit_columns(directions, d: int, name: str = "directions") -> np.ndarray:
     """Return `directions` as a read-only (d, r) array whose columns have length 1."""
-    array = np.array(directions, dtype=float)
+    array = real_copy(directions, name)
     if array.ndim != 2 or array.shape[0] != d:
         raise ValueError(
             f"{name} must have shape (d, r) with d = {d}, got {array.shape}; "
@@ -161,6 +162,16 @@ def true_or_false(value, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
+
+
+def require_writable(folder: Path) -> None:
+    """Raise OSError, with the folder as its file name, unless a file can be made in a folder."""
+    try:
+        # Permission bits alone tell neither of a disk that is read-only nor of the superuser.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(folder)) from None
 
 
 def first_few(indices) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from mssl.covariance import AR1, Blocks, Isotropic
 from mssl.simulation import average_over_trials, run_trials, simulate_risk
+from mssl.simulation_masking import simulate_masked_risk
 from mssl.theory import SSRTheory
 
 SCALARS = ("train_error", "test_error", "loo_error", "gcv_error", "coef_norm")
@@ -113,3 +114,24 @@ def test_bayes_error_of_copies_is_zero():
     risk = simulate_risk(Blocks([3, 2], [1.0, 0.2]), 9, 0.1, trials=2, rng=0, n_jobs=1)
     expected = [0.0, 0.0, 0.0, 0.96, 0.96]
     np.testing.assert_allclose(risk.bayes_error_by_coordinate, expected, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("simulate", "wrong", "message"),
+    [
+        (simulate_risk, {"n_samples": 1}, "n_samples"),
+        (simulate_risk, {"ridges": -1.0}, "ridge"),
+        (partial(simulate_masked_risk, mask_rate=0.5), {"trials": 1}, "trials"),
+    ],
+)
+def test_all_arguments_are_checked_before_the_bayes_error_is_computed(simulate, wrong, message):
+    class Untouched:
+        model = Isotropic(10)
+        d, sample, apply, diagonal = model.d, model.sample, model.apply, model.diagonal
+
+        def resolvent(self, shift, scale=1.0):
+            raise AssertionError("computed before the arguments were checked")
+
+    arguments = {"n_samples": 20, "ridges": 0.1, "trials": 2, "rng": 0, **wrong}
+    with pytest.raises(ValueError, match=message):
+        simulate(Untouched(), **arguments)

@@ -43,7 +43,7 @@ class Spiked(Covariance):
     def __post_init__(self):
         if not isinstance(self.base, Covariance):
             raise ValueError(f"base must be a covariance model, got {type(self.base).__name__}.")
-        directions = unit_columns(real_copy(self.directions, "directions"), self.base.d)
+        directions = unit_columns(self.directions, self.base.d)
         strengths = np.atleast_1d(real_copy(self.strengths, "strengths"))
         if strengths.size:
             strengths = positive_vector(strengths, "strengths", zero_allowed=True)

@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 
 from mssl.figures.moving import slider
 from mssl.figures.registry import FIGURES, RegisteredFigure
-from mssl.figures.runs import PARTIAL, UnitStore, require_writable, write_atomically
+from mssl.figures.runs import PARTIAL, UnitStore, write_atomically
 from mssl.figures.style import STYLE_SHEET
 from mssl.figures.table import Table
+from mssl.validation import require_writable
 
 __all__ = ["FORMATS", "FigureDisplay", "data", "display", "put", "render", "show", "write"]
 

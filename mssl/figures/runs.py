@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -68,16 +67,6 @@ def source_digest(function: Callable | None = None, seed: int = 0) -> str:
         path = Path(code.co_filename)
         digest.update(path.read_bytes() if path.is_file() else code.co_code)
     return digest.hexdigest()
-
-
-def require_writable(folder: Path) -> None:
-    """Raise OSError, with the folder as its file name, unless a file can be made in a folder."""
-    try:
-        # Permission bits alone tell neither of a disk that is read-only nor of the superuser.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(folder)) from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

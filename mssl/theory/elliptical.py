@@ -19,7 +19,6 @@ from ..validation import (
     positive,
     positive_integer,
     positive_vector,
-    real_copy,
 )
 
 __all__ = ["EllipticalRisk", "elliptical_risk"]
@@ -96,7 +95,7 @@ def elliptical_risk(
     """
     covariance_model(covariance)
     n, ridge = positive_integer(n_samples, "n_samples"), positive(ridge, "ridge")
-    tau = np.array(positive_vector(real_copy(scales, "scales"), "scales"))
+    tau = np.array(positive_vector(scales, "scales"))
     tau /= tau.mean()
 
     def log_ratio(log_t):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from ..exceptions import ConvergenceError
-from ..validation import as_generator, positive, positive_integer, true_or_false
+from ..validation import as_generator, positive, positive_integer, require_writable, true_or_false
 from .attention import scored_queries
 from .checks import of_kind, step_set
 from .data import Images, PatchData
@@ -407,8 +406,7 @@ class _Checkpoint:
         """Refuse a place where nothing can be written, before there is anything to lose."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path.parent):
-                pass
+            require_writable(self.path.parent)
         except OSError as error:
             raise ValueError(
                 f"checkpoint {self.path} cannot be written: {error.strerror}; name another file."
