@@ -379,7 +379,9 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     if best == len(grid) - 1 or errors[best] > nothing * (1.0 - 1e-9):
         return OptimalRidge(np.inf, np.inf, nothing)
     if best == 0:
-        return _ridgeless(covariance, n, nothing) or OptimalRidge(*map(float, evaluate(grid[0])))
+        return _ridgeless(covariance, n, nothing, limit) or OptimalRidge(
+            *map(float, evaluate(grid[0]))
+        )
     inner = errors[1:-1]
     low = {best, *(1 + np.flatnonzero((inner < errors[:-2]) & (inner < errors[2:])))}
     found = [
@@ -395,9 +397,9 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     return OptimalRidge(*(float(v) for v in evaluate(min(found, key=lambda f: f.fun).x)))
 
 
-def _ridgeless(covariance, n, unit) -> OptimalRidge | None:
-    """The limit of no ridge, also for a singular covariance; None where the error has none."""
-    if n == covariance.d or least_kappa(covariance, n) == 0.0:
+def _ridgeless(covariance, n, unit, kappa) -> OptimalRidge | None:
+    """The limit of no ridge, where kappa is as given; None where the error has no limit."""
+    if kappa == 0.0:
         error = float(np.mean(bayes_error_by_coordinate(covariance)))
         # The degrees of freedom at a vanishing kappa are the rank.
         rank = round(float(covariance.resolvent(1e-13 * unit).sigma_trace))
