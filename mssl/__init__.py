@@ -4,14 +4,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .imputation import MaskedImputer
     from .regression import MaskedRegression, MaskedRegressionCV
     from .theory import PCATheory, SSRTheory
 
-__all__ = ["MaskedRegression", "MaskedRegressionCV", "PCATheory", "SSRTheory", "__version__"]
+__all__ = [
+    "MaskedImputer",
+    "MaskedRegression",
+    "MaskedRegressionCV",
+    "PCATheory",
+    "SSRTheory",
+    "__version__",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "MaskedImputer": "imputation",
     "MaskedRegression": "regression",
     "MaskedRegressionCV": "regression",
     "PCATheory": "theory",
