@@ -135,7 +135,7 @@ def _match(values: np.ndarray, total: int, n: int, ridge: float) -> tuple[float,
 
     # n <= N makes the quotient at most 1, and df1 <= Tr S / mu bounds it from below.
     high = ridge + float(np.sum(values)) / n
-    mu = ridge if n == total else brentq(gap, ridge, high, xtol=1e-15, rtol=1e-12)
+    mu = ridge if n == total else brentq(gap, ridge, high, xtol=1e-15 * ridge, rtol=1e-12)
     one = df1(mu)
     slope = -float(np.sum(values / (values + mu) ** 2))
     room = 1.0 - one / total
