@@ -35,6 +35,7 @@ from mssl.vit.mean_field import (
 
 POSITIVE = PatchData(100, 3, 60, 5, 0.5, 1.0, 0.5)
 NEGATIVE = PatchData(100, 3, 28, 12, 0.5, 1.0, 0.5)
+STRONG = PatchData(100, 3, 60, 5, 1e160, 1e160, 0.5)
 GAPS = pytest.mark.parametrize("data", [POSITIVE, NEGATIVE], ids=["gap .43", "gap -.09"])
 
 
@@ -482,6 +483,13 @@ def test_size_costs_nothing():
             "queries that see their own area",
         ),
         (lambda: phase_exponents([100], 3, 0.9, 0.4, 0.5, 1, 0.5), "at least two sizes"),
+        (lambda: mean_field(POSITIVE, Contrastive(1e-6), [0, 1e-6]), "1e-06 is too small for"),
+        (lambda: mean_field(POSITIVE, Combined(1, 1, 1e-6), [0, 1e-6]), "1e-06 is too small for"),
+        (lambda: mean_field(POSITIVE, MAE(), [0, 1], rtol=1e-15), r"at least 2\.22.*e-14"),
+        (lambda: phase_times(POSITIVE, rtol=1e-300), r"at least 2\.22.*e-14"),
+        (lambda: mean_field(STRONG, MAE(), [0, 1]), "strengths of moderate size"),
+        (lambda: phase_times(STRONG), "strengths of moderate size"),
+        (lambda: leading_order_times(STRONG), "strengths of moderate size"),
     ],
 )
 def test_bad_input(make, message):
@@ -495,3 +503,88 @@ def test_a_phase_that_does_not_come_in_time_is_reported(monkeypatch):
     monkeypatch.setattr(module, "leading_order_times", lambda data: soon)
     with pytest.raises(ConvergenceError, match=r"did not reach one half by time 0\.1"):
         phase_times(NEGATIVE)
+
+
+# Extremes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [None, 2, 32])
+@pytest.mark.parametrize("tau", [1e-300, 1e-6, 1e-3, 0.1, 1e6])
+def test_one_strength_takes_any_temperature(tau, batch_size):
+    """With one strength the loss at the start is a sum of three logarithms, done by hand."""
+    data = PatchData(100, 3, 60, 5, 0.8, 0.8, 0.5)
+    history = mean_field(data, Contrastive(tau), [0, 1e-9 * tau], batch_size=batch_size)
+    # Attention is even over all patches, so that a negative of the cluster is like the image.
+    u = 0.5 * 0.8 * np.array([60, *(5,) * 8]) / 100
+    over = u @ u / tau
+    negatives = np.logaddexp(np.log1p(-1 / 3) - over, -np.log(3.0))
+    expected = negatives
+    if batch_size is not None:
+        expected = np.logaddexp(0.0, np.log(batch_size - 1.0) + negatives)
+    np.testing.assert_allclose(history.loss[0], expected, rtol=1e-9, atol=1e-9)
+    assert np.isfinite(history.loss).all()
+
+
+@pytest.mark.parametrize("batch_size", [None, 32])
+def test_small_temperatures_take_more_nodes(batch_size):
+    """At the start, where attention is even: the averages over strengths by fine sums."""
+    tau, data = 5e-4, PatchData(100, 3, 28, 12, 0.2, 1.0, 0.5)
+    history = mean_field(data, Contrastive(tau), [0, 1e-9], batch_size=batch_size)
+    z = 0.2 + 0.8 * (np.arange(20_000) + 0.5) / 20_000
+    near = 0.2 + 0.8 * (np.polynomial.legendre.leggauss(24)[0] + 1) / 2
+    weight = np.polynomial.legendre.leggauss(24)[1] / 2
+    share = 0.5 * np.array([28, 12]) / 100
+    mean, square = 0.6, np.mean(z**2)
+    local = 6 * share[1] ** 2
+    paired = (share[0] ** 2 * near**2 + local * square) / tau
+    negative = (share[0] ** 2 * np.outer(near, z) + local * mean**2) / tau
+    top = negative.max(axis=1)
+    similar = top + np.log(np.mean(np.exp(negative - top[:, None]), axis=1))
+    negatives = np.logaddexp(np.log1p(-1 / 3), similar - np.log(3.0))
+    if batch_size is not None:
+        negatives = np.logaddexp(paired, np.log(batch_size - 1.0) + negatives)
+    assert history.loss[0] == pytest.approx(weight @ (negatives - paired), rel=1e-6)
+
+
+@pytest.mark.parametrize("regularization", [0.0, 1e-300, 1e6])
+def test_any_regularization_and_the_shortest_times(regularization):
+    objective = Contrastive(0.1, regularization)
+    history = mean_field(NEGATIVE, objective, [0, 1e-320, 1e-300])
+    assert np.isfinite(history.loss).all()
+    rate = mean_field(NEGATIVE, objective, [0, 1e-9]).global_patches.phi_global[1] / 1e-9
+    assert history.global_patches.phi_global[2] == pytest.approx(1e-300 * rate, rel=1e-2)
+
+
+def test_what_cannot_be_integrated_says_so(monkeypatch):
+    with pytest.raises(ConvergenceError, match="velocities overflow; end earlier, or"):
+        mean_field(NEGATIVE, Contrastive(0.1, 1e300), [0, 1])
+    monkeypatch.setattr(import_module("mssl.vit.mean_field"), "_CALLS", 40)
+    with pytest.raises(ConvergenceError, match=r"to time 1e\+06 in 40 evaluations; end earlier"):
+        mean_field(NEGATIVE, MAE(), [0, 1e6])
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1e-3, 1e3, 1e20])
+@pytest.mark.parametrize("data", [POSITIVE, NEGATIVE], ids=["gap .43", "gap -.09"])
+def test_strengths_have_units(data, unit):
+    """z times c is Phi over c and time over c^4."""
+    theirs = PatchData(100, 3, data.global_size, data.local_size, 0.5 * unit, unit, 0.5)
+    times = np.array([0.0, 100.0, 1000.0, 1e4])
+    plain, ours = mean_field(data, MAE(), times), mean_field(theirs, MAE(), times / unit**4)
+    np.testing.assert_allclose(ours.loss / unit**2, plain.loss, rtol=3e-7)
+    np.testing.assert_allclose(
+        ours.local_patches.phi_own * unit, plain.local_patches.phi_own, rtol=3e-7
+    )
+    leading, scaled = leading_order_times(data), leading_order_times(theirs)
+    assert scaled.learning * unit**4 == pytest.approx(leading.learning, rel=1e-9)
+    assert (scaled.crossing is None) == (leading.crossing is None)
+    if leading.crossing is not None:
+        assert scaled.crossing * unit**4 == pytest.approx(leading.crossing, rel=1e-9)
+
+
+@pytest.mark.parametrize("tau", [1e-300, 1e-6, 1e6, 1e300])
+@pytest.mark.parametrize("regularization", [0.0, 1e-300, 1e3])
+def test_training_takes_any_temperature(tau, regularization):
+    data = PatchData(16, 2, 4, 4, 0.2, 1.0, 0.5)
+    with np.errstate(all="raise", under="ignore"):
+        history = train(data, Contrastive(tau, regularization), 3, 1e-6 * min(tau, 1.0), 4, 0)
+    assert np.isfinite(history.loss).all()

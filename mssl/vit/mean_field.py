@@ -8,6 +8,7 @@ numbers, the same for every patch.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,21 @@ Array = np.ndarray
 # Order of the five unknowns: local patch to own, global, other; global patch to own, other.
 # Where all patches are alike, two of them stand for all: these two, and these for the five.
 _TWO, _FIVE = [3, 4], [1, 0, 1, 0, 1]
+
+# By number of Gauss-Legendre nodes, the range of x in which they average exp(x) to 1e-6.
+_SPANS = {8: 15.0, 16: 62.0, 24: 142.0}
+
+
+_CALLS = 20_000  # of a velocity; a course takes some thousand
+_LEAST_RTOL = 100 * np.finfo(float).eps
+
+
+class _UnresolvedError(Exception):
+    """The exponent of a similarity varies more between strengths than the nodes resolve."""
+
+    def __init__(self, span: float):
+        super().__init__(span)
+        self.span = span
 
 
 def mean_field(
@@ -109,10 +125,11 @@ def mean_field(
     Raises
     ------
     ValueError
-        For unequal local areas, times that do not increase from 0 or later, or counts averaged
-        where a query never sees its own area.
+        For unequal local areas, times that do not increase from 0 or later, counts averaged where
+        a query never sees its own area, or a temperature so small beside the range of similarities
+        that averages over strengths are not resolved.
     ConvergenceError
-        When the integration fails.
+        When the integration fails, or takes too many steps.
 
     Notes
     -----
@@ -132,22 +149,28 @@ def mean_field(
     With counts averaged, attention is that of queries whose own area has a visible patch, as in
     :func:`train`; the loss counts all queries.
     """
-    of_kind(data, PatchData, "data", "a PatchData")
+    _of_equal_areas(data, "mean_field")
     of_kind(objective, Objective, "objective", "MAE, Contrastive or Combined, with its values")
-    if not isinstance(data.local_size, int):
-        raise ValueError("mean_field needs local areas of equal size; use train for unequal ones.")
     average_counts = true_or_false(average_counts, "average_counts")
-    rtol = positive(rtol, "rtol")
+    rtol = _tolerance(rtol)
     times = finite_vector(times, "times")
     if times[0] < 0 or np.any(np.diff(times) <= 0):
         raise ValueError("times must increase strictly and start at 0 or later.")
-    flow = _flow(data, objective, average_counts, batch_size)
-    if _keeps_patches_alike(objective):
-        two = _integrate(lambda x: flow(x[_FIVE]).velocity[_TWO], 2, times, rtol)
-        states = two[:, _FIVE]
+    for n_nodes in _SPANS:
+        flow = _flow(data, objective, average_counts, batch_size, n_nodes)
+        try:
+            alike = _keeps_patches_alike(objective)
+            states, looks = _course(flow, alike, times, rtol, data.high)
+            break
+        except _UnresolvedError as unresolved:
+            span = unresolved.span
     else:
-        states = _integrate(lambda y: flow(y).velocity, 5, times, rtol)
-    looks = [flow(y) for y in states]
+        raise ValueError(
+            f"temperature = {objective.temperature:g} is too small for averages over strengths: "
+            f"exp(similarity / temperature) varies by exp({span:.3g}) between them. A temperature "
+            f"of at least {data.high**2 / max(_SPANS.values()):.2g} always does; train has no such "
+            "bound."
+        )
     if data.n_local == 1:
         states[:, 2] = np.nan
     return History(
@@ -160,6 +183,18 @@ def mean_field(
     )
 
 
+def _course(
+    flow: Callable, alike: bool, times: Array, rtol: float, high: float
+) -> tuple[Array, list]:
+    """States at the given times, of shape (n_times, 5), and what the flow says of each."""
+    if alike:
+        two = _integrate(lambda x: flow(x[_FIVE]).velocity[_TWO], 2, times, rtol, high)
+        states = two[:, _FIVE]
+    else:
+        states = _integrate(lambda y: flow(y).velocity, 5, times, rtol, high)
+    return states, [flow(y) for y in states]
+
+
 def _keeps_patches_alike(objective: Objective) -> bool:
     """Whether the objective sees nothing but the pooled output."""
     return isinstance(objective, Contrastive) or (
@@ -167,25 +202,71 @@ def _keeps_patches_alike(objective: Objective) -> bool:
     )
 
 
-def _integrate(speed: Callable, n_unknowns: int, times: Array, rtol: float) -> Array:
+def _integrate(speed: Callable, n_unknowns: int, times: Array, rtol: float, high) -> Array:
     """States at the given times from 0, ndarray of shape (n_times, n_unknowns)."""
-    if times[-1] == 0:
+    end = times[-1]
+    if end == 0:
         return np.zeros((1, n_unknowns))
-    solution = solve_ivp(
-        lambda t, y: speed(y),
-        (0.0, times[-1]),
-        np.zeros(n_unknowns),
-        method="LSODA",
-        t_eval=times,
-        rtol=rtol,
-        atol=1e-2 * rtol,
+    # In units of the last time, as the solver has no steps near the smallest numbers.
+    solution = _solve(
+        lambda s, y: end * speed(y), 1.0, n_unknowns, rtol, end, high, t_eval=times / end
     )
-    if not solution.success or not np.isfinite(solution.y).all():
-        raise ConvergenceError(
-            f"the mean field could not be integrated to time {times[-1]:g} ({solution.message}); "
-            "end earlier, or lower rtol."
-        )
     return solution.y.T
+
+
+def _solve(rate: Callable, span: float, n_unknowns: int, rtol: float, end: float, high, **options):
+    """What `solve_ivp` finds from 0, or ConvergenceError; `end` is the time to name in it."""
+    scale = 1.0 / max(high, 1.0)  # of Phi, as weights are exp(z Phi)
+    advice = f"the mean field could not be integrated to time {end:g}"
+    calls = 0
+
+    def limited(t, y):
+        nonlocal calls
+        calls += 1
+        if calls > _CALLS:
+            raise ConvergenceError(f"{advice} in {_CALLS} evaluations; end earlier, or raise rtol.")
+        with np.errstate(over="ignore", invalid="ignore"):
+            velocity = rate(t, y)
+        if not np.isfinite(velocity).all():
+            raise ConvergenceError(
+                f"{advice}, as its velocities overflow; end earlier, or lower the regularization."
+            )
+        return velocity
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "lsoda")  # it is said below
+        solution = solve_ivp(
+            limited,
+            (0.0, span),
+            np.zeros(n_unknowns),
+            method="LSODA",
+            rtol=rtol,
+            atol=1e-2 * rtol * scale,
+            **options,
+        )
+    if not solution.success or not np.isfinite(solution.y).all():
+        raise ConvergenceError(f"{advice} ({solution.message}); end earlier, or raise rtol.")
+    return solution
+
+
+def _tolerance(rtol) -> float:
+    """Return a relative tolerance that the solver can hold, or raise ValueError."""
+    if positive(rtol, "rtol") < _LEAST_RTOL:
+        raise ValueError(f"rtol must be at least {_LEAST_RTOL:g}, 100 roundings, got {rtol:g}.")
+    return float(rtol)
+
+
+def _of_equal_areas(data: PatchData, caller: str) -> PatchData:
+    """Return data with local areas of one size and strengths whose powers exist, or raise."""
+    of_kind(data, PatchData, "data", "a PatchData")
+    if not isinstance(data.local_size, int):
+        raise ValueError(f"{caller} needs local areas of equal size; use train for unequal ones.")
+    if not 1e-30 <= data.high <= 1e30 and data.high != 0:
+        raise ValueError(
+            f"{caller} takes powers of the strengths, which lie beyond the range of numbers for "
+            f"high = {data.high:g}; take strengths of moderate size."
+        )
+    return data
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +279,7 @@ class _Look:
     globe: tuple[float, ...]
 
 
-def _flow(data, objective, average_counts, batch_size) -> Callable[[Array], _Look]:
+def _flow(data, objective, average_counts, batch_size, n_nodes=8) -> Callable[[Array], _Look]:
     """The right-hand side for an objective."""
     if isinstance(objective, MAE):
         if batch_size is not None:
@@ -210,10 +291,10 @@ def _flow(data, objective, average_counts, batch_size) -> Callable[[Array], _Loo
                 "average_counts applies to masked reconstruction only; in contrast both views "
                 "enter through pooled outputs, whose counts are at their means."
             )
-        return _Contrast(data, objective, batch_size)
+        return _Contrast(data, objective, batch_size, n_nodes)
     if isinstance(objective, Combined):
         rebuild = _Reconstruction(data, average_counts)
-        contrast = _Contrast(data, objective.contrastive_part, batch_size)
+        contrast = _Contrast(data, objective.contrastive_part, batch_size, n_nodes)
         a, b = objective.mae, objective.contrastive
 
         def both(y):
@@ -478,11 +559,14 @@ class _Contrast:
     the same unknown for both, so that patches with equal unknowns are treated alike.
     """
 
-    def __init__(self, data: PatchData, objective: Contrastive, batch_size: int | None):
+    def __init__(
+        self, data: PatchData, objective: Contrastive, batch_size: int | None, n_nodes: int = 8
+    ):
         if batch_size is not None:
             batch_size = objective.check_batch(positive_integer(batch_size, "batch_size"))
         self.data, self.objective, self.batch_size = data, objective, batch_size
-        self.z, self.w = _strength_nodes(data, 8)
+        self.z, self.w = _strength_nodes(data, n_nodes)
+        self.limit = _SPANS[n_nodes]
 
     def __call__(self, y: Array) -> _Look:
         data, tau, rho = self.data, self.objective.temperature, self.objective.regularization
@@ -506,13 +590,19 @@ class _Contrast:
         # Similarities to the other view of the same image and to a negative of the same cluster.
         paired = u_global**2 + n_local * (u_local**2 @ w)
         negative = np.outer(u_global, u_global) + n_local * np.outer(mean_local, mean_local)
-        top = max(paired.max(), negative.max(), 0.0) / tau
-        odds = np.exp(negative / tau - top) * w
+        span = float(np.ptp(negative, axis=1).max()) / tau
+        if span > self.limit:
+            raise _UnresolvedError(span)
+        # Largest exponent of each image's sum: beside it another image's would leave nothing.
+        top = np.maximum(negative.max(axis=1), 0.0)
+        if self.batch_size is not None:
+            top = np.maximum(top, paired)
+        odds = np.exp((negative - top[:, None]) / tau) * w
         if self.batch_size is None:
             plus, count = np.zeros_like(paired), 1.0
         else:
-            plus, count = np.exp(paired / tau - top), self.batch_size - 1.0
-        total = plus + count * ((1 - 1 / K) * np.exp(-top) + odds.sum(axis=1) / K)
+            plus, count = np.exp((paired - top) / tau), self.batch_size - 1.0
+        total = plus + count * ((1 - 1 / K) * np.exp(-top / tau) + odds.sum(axis=1) / K)
         pull_global = (plus * u_global + count / K * odds @ u_global) / total - u_global
         pull_local = (plus[:, None] * u_local + (count / K * odds @ mean_local)[:, None]) / total[
             :, None
@@ -521,7 +611,7 @@ class _Contrast:
 
         one, two = (self._velocity(a, slope_global, slope_local) for a in (local, globe))
         velocity = np.array([*one, two[1], two[0]]) / K - rho * y
-        contrast = w @ (np.log(total) + top - paired / tau)
+        contrast = w @ (np.log(total) + (top - paired) / tau)
         squares = (P - n_global) * (y[0] ** 2 + y[1] ** 2 + (n_local - 1) * y[2] ** 2)
         squares += n_global * (y[3] ** 2 + n_local * y[4] ** 2)
         loss = float(contrast + 0.5 * rho * K * squares)
@@ -644,11 +734,9 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
     >>> phase_times(PatchData(100, 3, 28, 12, 0.5, 1.0, 0.5)).crossing is None
     True
     """
-    of_kind(data, PatchData, "data", "a PatchData")
+    _of_equal_areas(data, "phase_times")
     average_counts = true_or_false(average_counts, "average_counts")
-    rtol = positive(rtol, "rtol")
-    if not isinstance(data.local_size, int):
-        raise ValueError("phase_times needs local areas of equal size.")
+    rtol = _tolerance(rtol)
     if data.low == data.high == 0:
         raise ValueError("phase_times needs a positive strength.")
     flow = _Reconstruction(data, average_counts)
@@ -669,14 +757,8 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
         crossing = None
     events = [unlearning, learning] + ([crossing] if crossing else [])
     horizon = 100 * leading_order_times(data).learning
-    solution = solve_ivp(
-        lambda t, y: flow(y).velocity,
-        (0.0, horizon),
-        np.zeros(5),
-        method="LSODA",
-        events=events,
-        rtol=rtol,
-        atol=1e-2 * rtol,
+    solution = _solve(
+        lambda t, y: flow(y).velocity, horizon, 5, rtol, horizon, data.high, events=events
     )
     if solution.status != 1:
         raise ConvergenceError(
@@ -717,9 +799,7 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     -----
     The derivation for a single strength is carried out in :func:`mssl.vit.symbolic.phase_times`.
     """
-    of_kind(data, PatchData, "data", "a PatchData")
-    if not isinstance(data.local_size, int):
-        raise ValueError("leading_order_times needs local areas of equal size.")
+    _of_equal_areas(data, "leading_order_times")
     P, K, mask = data.n_patches, data.n_clusters, data.n_hidden / data.n_patches
     b = mask * (1 - mask) * data.local_size / (K * P)
     a = mask * (1 - mask) ** 2 * data.global_size**2 / (K * P**2)
@@ -730,7 +810,8 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     def passage(limit, rate):
         """Integral of 1 / rate from 0 to limit."""
         x = 0.5 * limit * (s + 1)
-        return 0.5 * limit * np.sum(weight / rate(x))
+        with np.errstate(divide="ignore", over="ignore"):  # a rate that has died out takes for ever
+            return 0.5 * limit * np.sum(weight / rate(x))
 
     def own_rate(x):
         return b * np.sum(w * z**3 * np.exp(np.multiply.outer(x, z)), axis=-1)
@@ -742,18 +823,20 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     learning = passage(far, own_rate)
     crossing = None
     if a > b:
+        fine = 1e-15 * far
+
         # Where the rates meet, x_own is a function of x_global; both took the same time.
         def partner(x_global):
             target = global_rate(x_global)
             if own_rate(0.0) >= target:
                 return 0.0
-            return brentq(lambda x: own_rate(x) - target, 0.0, far, xtol=1e-13)
+            return brentq(lambda x: own_rate(x) - target, 0.0, far, xtol=fine)
 
         def lag(x_global):
             return passage(partner(x_global), own_rate) - passage(x_global, global_rate)
 
-        end = np.log(a / b) / (2 * z.min()) + 1.0
-        crossing = float(passage(brentq(lag, 0.0, end, xtol=1e-13), global_rate))
+        end = np.log(a / b) / (2 * z.min()) + 1.0 / np.mean(z)
+        crossing = float(passage(brentq(lag, 0.0, end, xtol=fine), global_rate))
     unlearning = float(passage(1.0, global_rate))
     return PhaseTimes(unlearning if unlearning < learning else None, crossing, float(learning))
 
