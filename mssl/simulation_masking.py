@@ -25,6 +25,7 @@ from .validation import (
     non_negative,
     open_unit,
     positive_integer,
+    real_copy,
 )
 
 __all__ = [
@@ -130,7 +131,11 @@ def masked_risk_of(coef: Array, covariance: Covariance, mask_rate: float) -> dic
     """
     rate = open_unit(mask_rate, "mask_rate")
     covariance_model(covariance, needs=("apply", "diagonal"))
-    keep = 1.0 - rate
+    coef, keep = real_copy(coef, "coef"), 1.0 - rate
+    if coef.shape != (covariance.d,) * 2 or not np.isfinite(coef).all():
+        raise ValueError(
+            f"coef must be a finite matrix of shape {(covariance.d,) * 2}, got shape {coef.shape}."
+        )
     inputs = covariance.apply(coef)
     square = np.einsum("jk,jk->k", coef, inputs)
     linear, variances = inputs.diagonal(), covariance.diagonal()
@@ -208,14 +213,28 @@ class MaskedMoments:
 
         Column k is the solution of the system without row and column k.
         """
-        d = len(self.gram)
-        H = cho_solve(cho_factor(self.gram + ridge * np.eye(d), lower=True), np.eye(d))
+        d, ridge = len(self.gram), non_negative(ridge, "ridge")
+        try:
+            H = cho_solve(cho_factor(self.gram + ridge * np.eye(d), lower=True), np.eye(d))
+        except np.linalg.LinAlgError:
+            raise ValueError(
+                f"the moments of the masked rows plus ridge = {ridge:g} are singular; use a larger "
+                "ridge, or more rows or masks."
+            ) from None
         cross = self.cross.copy()
         np.fill_diagonal(cross, 0.0)
         A = H @ cross
         A -= H * (A.diagonal() / H.diagonal())
         np.fill_diagonal(A, 0.0)
         return A
+
+
+def _rows(X):
+    """X as a finite real matrix whose squares are finite, or raise ValueError."""
+    X = data_matrix(real_copy(X, "X"), 1)
+    if np.abs(X).max() > np.sqrt(np.finfo(float).max / X.size):
+        raise ValueError("the squares of X overflow; rescale X to values of moderate size.")
+    return X
 
 
 def explicit_mask_moments(X: Array, rate: float, n_masks: int, rng) -> MaskedMoments:
@@ -242,7 +261,7 @@ def explicit_mask_moments(X: Array, rate: float, n_masks: int, rng) -> MaskedMom
     serves every target, hidden or not, as long as x_k is not an input to its own prediction, and
     one d x d matrix is enough. Masked rows exist in blocks only.
     """
-    X, law = data_matrix(X, 1), Bernoulli(rate)
+    X, law = _rows(X), Bernoulli(rate)
     n_masks, rng = positive_integer(n_masks, "n_masks"), as_generator(rng)
     n, d = X.shape
     gram, seen = np.zeros((d, d)), np.zeros((n, d))
@@ -290,7 +309,11 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
     :math:`nMd^3` times the fraction that is hidden. For independent masks and many coordinates,
     :func:`explicit_mask_moments` has the same limit at a d-th of the cost.
     """
-    X, ridge = data_matrix(X, 1), non_negative(ridge, "ridge")
+    X, ridge = _rows(X), non_negative(ridge, "ridge")
+    if not isinstance(law, MaskLaw):
+        raise ValueError(
+            f"law must be a law of masks such as Bernoulli(0.5), got {type(law).__name__}."
+        )
     n, d = X.shape
     law.check(d)
     n_masks, rng = positive_integer(n_masks, "n_masks"), as_generator(rng)
@@ -388,6 +411,8 @@ def measure_diagonal_replacement(
     trials = positive_integer(trials, "trials", minimum=2)
     ridge, rate = non_negative(ridge, "ridge"), open_unit(mask_rate, "mask_rate")
     keep, variances, eye = 1.0 - rate, covariance.diagonal(), np.eye(covariance.d)
+    if not np.all(variances > 0):
+        raise ValueError("covariance must not have coordinates without variance.")
     tau = rate / keep
 
     def trial(generator):
@@ -398,7 +423,7 @@ def measure_diagonal_replacement(
             penalty = tau * diagonal + ridge / keep**2
             Q = cho_solve(cho_factor(S + np.diag(penalty), lower=True), eye)
             D = Q.diagonal()
-            nu = eigvalsh(Q / np.sqrt(np.outer(D, D)))
+            nu = eigvalsh(Q / np.sqrt(D) / np.sqrt(D)[:, None])
             error = np.mean(masked_risk_of((eye - Q / D) / keep, covariance, rate)["test_error"])
             fits.append((penalty, Q, D, nu, error))
         (penalty, Q, D, nu, error), (penalty0, Q0, D0, nu0, error0) = fits

@@ -12,7 +12,13 @@ from .covariance import Covariance
 from .regression import MaskedRegression
 from .results import mean_and_error
 from .simulation import run_trials
-from .validation import covariance_model, non_negative, positive_integer
+from .validation import (
+    covariance_model,
+    first_few,
+    non_negative,
+    positive_integer,
+    real_copy,
+)
 
 __all__ = ["Eigenpairs", "simulate_eigenpairs", "simulate_spectrum"]
 
@@ -150,7 +156,7 @@ def simulate_eigenpairs(
     trials = positive_integer(trials, "trials", minimum=2)
     count = positive_integer(count, "count")
     ridge = _check(method, ridge)
-    x = np.array(directions, dtype=float)
+    x = real_copy(directions, "directions")
     if x.ndim != 2 or x.shape[0] != covariance.d:
         raise ValueError(
             f"directions must have shape (d, r) with d = {covariance.d}, got {x.shape}; a single "
@@ -194,7 +200,13 @@ def _symmetric_matrix(X, ridge, method):
     if method == "regression":
         weights = MaskedRegression(ridge=ridge).fit(X).D_
     elif method == "correlation":
-        weights = n / np.einsum("ij,ij->j", X, X)
+        squares = np.einsum("ij,ij->j", X, X)
+        if not np.all(squares > 0):
+            raise ValueError(
+                f"coordinates {first_few(np.flatnonzero(squares == 0))} have no variance to "
+                "working precision, and no correlation; leave them out."
+            )
+        weights = n / squares
     else:
         weights = np.ones(d)
     scaled = X * np.sqrt(weights / n)
