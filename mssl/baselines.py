@@ -321,16 +321,7 @@ def leading_directions(
     >>> bool(direction.overlaps(np.ones(5))[0] > 0.99)
     True
     """
-    if not isinstance(method, str) or method not in METHODS:
-        got = repr(method) if isinstance(method, str) else type(method).__name__
-        raise ValueError(f"method must be one of {METHODS}, got {got}.")
-    if method == "regression":
-        if ridge is None:
-            raise ValueError("ridge must be given for method='regression'.")
-        ridge = non_negative(ridge, "ridge")
-    elif ridge is not None:
-        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
-    X = _checked_rows(X)
+    ridge, X = _ridge_of(method, ridge), _checked_rows(X)
     n, d = X.shape
     most = min(n, d) - 1 if method == "factor" else d
     if positive_integer(count, "count", minimum=0) not in range(1, most + 1):
@@ -585,6 +576,20 @@ _BEYOND_RANGE = (
     "the result leaves the range of floating-point numbers in the units of X; rescale X to values "
     "of moderate size."
 )
+
+
+def _ridge_of(method, ridge):
+    """The ridge of a method that takes one, None for the others, both checked."""
+    if not isinstance(method, str) or method not in METHODS:
+        got = repr(method) if isinstance(method, str) else type(method).__name__
+        raise ValueError(f"method must be one of {METHODS}, got {got}.")
+    if method == "regression":
+        if ridge is None:
+            raise ValueError("ridge must be given for method='regression'.")
+        return non_negative(ridge, "ridge")
+    if ridge is not None:
+        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
+    return None
 
 
 def _checked_rows(X):
