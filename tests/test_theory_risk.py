@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from mssl.covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Spiked
+from mssl.covariance import (
+    AR1,
+    Blocks,
+    Circulant,
+    Covariance,
+    Dense,
+    Diagonal,
+    Isotropic,
+    Scaled,
+    Spiked,
+)
 from mssl.exceptions import ConvergenceError
 from mssl.theory import (
     PCATheory,
@@ -285,3 +295,67 @@ def test_bad_input_gets_one_clear_sentence(build, message):
 def test_a_solver_that_stops_early_raises_with_advice():
     with pytest.raises(ConvergenceError, match="raise the ridge or max_iterations"):
         solve_kappa(AR1(50, 0.9), 50, 1e-8, max_iterations=3)
+
+
+EQUAL_WORLDS = {
+    "AR1": AR1(10, 0.5),
+    "Dense": Dense(AR1(10, 0.5).dense()),
+    "Scaled": Scaled(AR1(10, 0.5), 1.0),
+    "Spiked": Spiked(AR1(10, 0.5), 0.0, np.full((10, 1), 10**-0.5)),
+}
+
+
+@pytest.mark.parametrize("name", EQUAL_WORLDS)
+@pytest.mark.parametrize("ridge", [1e4, 1e6, 1e8, 1e12, 1e16, 1e18, 1e100, 1e300])
+def test_a_large_ridge_predicts_nothing_and_says_how_nearly(name, ridge):
+    theory = SSRTheory(EQUAL_WORLDS[name], 20, ridge)
+    errors = np.append(theory.test_error_by_coordinate, theory.train_error_by_coordinate)
+    np.testing.assert_allclose(errors, 1.0, rtol=10.0 / ridge + 1e-11)
+    # To leading order a_k is Sigma_k/ridge off the diagonal, plus noise of variance 1/n in each.
+    off = AR1(10, 0.5).dense() - np.eye(10)
+    leading = (np.sum(off**2) / 10 + 10 / 20) / ridge / ridge
+    assert theory.coef_norm == pytest.approx(leading, rel=20.0 / ridge + 1e-11)
+    assert theory.df1 == pytest.approx(10 / ridge, rel=20.0 / ridge + 1e-11)
+    squares = AR1(10, 0.5).dense() ** 2
+    assert theory.df2 == pytest.approx(np.sum(squares) / ridge / ridge, rel=20.0 / ridge + 1e-11)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-60, 1e60, 1e200])
+def test_any_unit_of_variance(unit):
+    theory = SSRTheory(Diagonal(np.full(5, unit)), 10, unit)
+    same = SSRTheory(Diagonal(np.ones(5)), 10, 1.0)
+    assert theory.kappa == pytest.approx(unit * same.kappa, rel=1e-12)
+    assert theory.test_error == pytest.approx(unit * same.test_error, rel=1e-12)
+    assert theory.train_error == pytest.approx(unit * same.train_error, rel=1e-12)
+    assert theory.coef_norm == pytest.approx(same.coef_norm, rel=1e-12)
+    assert (theory.df1, theory.df2) == pytest.approx((same.df1, same.df2), rel=1e-12)
+
+
+@pytest.mark.parametrize("rate", [None, 0.3])
+def test_a_zero_covariance_has_errors_and_no_spectrum(rate):
+    theory = SSRTheory(Diagonal([0.0, 0.0, 0.0]), 10, 0.1, rate)
+    assert theory.test_error == theory.train_error == theory.bayes_error == 0.0
+    assert theory.coef_norm == 0.0
+    for name in ("edges", "spikes", "outliers", "spectrum"):
+        with pytest.raises(ValueError, match="covariance must not be zero"):
+            getattr(theory, name)
+
+
+def test_a_tiny_ridge_where_n_is_the_rank_is_refused():
+    with pytest.raises(ConvergenceError, match=r"has rank n_samples = 2.* raise the ridge"):
+        SSRTheory(Blocks([3, 3], 1.0), 2, 1e-30)
+    # One sample more, or a ridge that rounding can tell from none, and there is an answer.
+    assert SSRTheory(Blocks([3, 3], 1.0), 3, 1e-30).test_error == pytest.approx(0.0, abs=1e-20)
+    kappa = SSRTheory(Blocks([3, 3], 1.0), 2, 1e-6).kappa
+    assert kappa**2 / (kappa + 3.0) == pytest.approx(1e-6, rel=1e-6)  # kappa (1 - df1/n)
+
+
+@pytest.mark.parametrize("ridge", [1e-300, 1e-100, 1e-30, 1e-12])
+@pytest.mark.parametrize("model", [AR1(6, 0.5), Dense(AR1(6, 0.5).dense())])
+def test_as_many_samples_as_coordinates_at_a_tiny_ridge(model, ridge):
+    # kappa^2 Tr Sigma^-1 = n ridge to leading order, and 1 - df2/n is twice kappa Tr Sigma^-1/n.
+    trace = np.trace(np.linalg.inv(AR1(6, 0.5).dense()))
+    theory, kappa = SSRTheory(model, 6, ridge), np.sqrt(6 * ridge / trace)
+    assert theory.kappa == pytest.approx(kappa, rel=1e-5)
+    expected = theory.bayes_error / (2.0 * kappa * trace / 6)
+    assert theory.test_error == pytest.approx(expected, rel=1e-5)

@@ -10,6 +10,7 @@ from scipy.signal import lfilter
 
 from ..validation import positive_integer, real_number
 from .base import Covariance, Resolvent, columns
+from .signal import Signal, is_positive
 from .tridiagonal import inverse_band
 
 __all__ = ["AR1"]
@@ -83,33 +84,112 @@ class AR1(Covariance):
                     (t_diagonal / scale) ** 2, (t_off / scale) ** 2, b * np.ones(self.d)
                 ),
             )
-        shift_vector = shift * np.ones(self.d)
-        k_diagonal = t_diagonal + scale / shift_vector
-        z, z_off = inverse_band(k_diagonal, t_off.astype(k_diagonal.dtype))
-        diagonal = t_diagonal * z
-        diagonal[:-1] += t_off * z_off
-        diagonal[1:] += t_off * z_off
-        diagonal = diagonal / shift_vector
+        return _Chain(self, shift, scale).resolvent()
 
-        def apply(x):
-            solved = solve_banded(
-                (1, 1), _bands(k_diagonal, t_off), x / columns(shift_vector, x), check_finite=False
-            )
-            return _tridiagonal_product(t_diagonal, t_off, solved)
 
-        def sandwich(b):
-            # Off the diagonal R_ik = -t Z_ik / (L_i L_k), and Z_ik = Z_i,i+1 Z_i+1,k / Z_i+1,i+1
-            # for i < k, so that the sums over k obey first-order recurrences in i.
-            weights = b / shift_vector**2
-            right = _running_sum(weights, (z_off / z[:-1]) ** 2)
-            left = _running_sum(weights[::-1], (z_off / z[1:])[::-1] ** 2)[::-1]
-            total = diagonal**2 * b
-            total[:-1] += (scale * z_off / shift_vector[:-1]) ** 2 * right[1:]
-            total[1:] += (scale * z_off / shift_vector[1:]) ** 2 * left[:-1]
-            return total
+class _Chain:
+    r"""The shifted inverse by :math:`Z = (T + W)^{-1}` with :math:`W = t\Lambda^{-1}`.
 
+    .. math:: R = T Z \Lambda^{-1}, \qquad t\Sigma R = Z W, \qquad
+              Z_{ik} = Z_{kk} \prod_j \frac{Z_{j+1,j}}{Z_{jj}} \quad (i > k)
+
+    Sums over i of a column of Z therefore obey first-order recurrences, one to each side of k. With
+    :math:`\rho` made positive, which changes signs off the diagonal only, T and Z are made of
+    positive terms: T couples neighbours with a and has row sums e, and the flow
+    :math:`a(Z_{ik} - Z_{i+1,k})` is what all rows after i take in,
+    :math:`\sum_{j>i}(e_j + W_j)Z_{jk}`.
+    """
+
+    def __init__(self, model, shift, scale):
+        self.model, self.shift, self.scale = model, shift, scale
+        size, rho = model.d, abs(model.rho)
+        self.lam = shift * np.ones(size)
+        self.w = scale / self.lam
+        self.a = rho / ((1.0 - rho) * (1.0 + rho))
+        self.e = np.full(size, (1.0 - rho) / (1.0 + rho))
+        self.e[[0, -1]] = 1.0 / (1.0 + rho)
+        taken = self.e + self.w
+        self.z, self.ahead, self.behind = inverse_band(taken, np.full(size - 1, self.a))
+        if is_positive(shift) and is_positive(scale):
+            self.after = self.sums_ahead(taken)
+            self.before = self.sums_behind(taken)
+            # Lambda R = I - W Z, a sum of what the other coordinates take in.
+            rest = self.e + self.beside(self.after, self.before)
+        else:
+            rest = self.e.astype(self.z.dtype)
+            rest[:-1] += self.a * (1.0 - self.ahead)
+            rest[1:] += self.a * (1.0 - self.behind)
+        self.diagonal = self.z * rest / self.lam
+
+    def sums_ahead(self, source, factor=1.0):
+        """F with F_i = source_i + factor_i (Z_i+1,i / Z_ii) F_i+1."""
+        return _running_sum(source, self.ahead * factor)
+
+    def sums_behind(self, source, factor=1.0):
+        return _running_sum(source[::-1], (self.behind * factor)[::-1])[::-1]
+
+    def beside(self, after, before):
+        """The two sums next to each coordinate, as its column of Z weighs them."""
+        total = np.zeros(self.z.shape, dtype=np.result_type(self.z, after))
+        total[:-1] += self.ahead * after[1:]
+        total[1:] += self.behind * before[:-1]
+        return total
+
+    def spread(self, b):
+        # R_ik = -t Z_ik / (L_i L_k); sums in units of L_k, so that no square leaves the range.
+        b = b * np.ones(self.z.size)
+        ratio = self.lam[:-1] / self.lam[1:]
+        after = _running_sum(b, (self.ahead * ratio) ** 2)
+        before = _running_sum(b[::-1], ((self.behind / ratio) ** 2)[::-1])[::-1]
+        total = np.zeros(self.z.size, dtype=np.result_type(self.z, b))
+        total[:-1] += (self.ahead / self.lam[1:]) ** 2 * after[1:]
+        total[1:] += (self.behind / self.lam[:-1]) ** 2 * before[:-1]
+        return (self.w * self.z) ** 2 * total
+
+    def signal(self):
+        kept = self.w * self.z
+        # (Z T Z)_kk = sum of e_i Z_ik^2 and of the flows squared over a, in units of Z_kk^2.
+        flows = np.zeros((2, self.z.size))
+        if self.a > 0.0:
+            flows[0, :-1] = (self.ahead * self.after[1:]) ** 2 / self.a
+            flows[1, 1:] = (self.behind * self.before[:-1]) ** 2 / self.a
+        after = self.sums_ahead(self.e + flows[0], self.ahead)
+        before = self.sums_behind(self.e + flows[1], self.behind)
+        form = after + (before - self.e)
+        reach = self.sums_ahead(self.w, self.ahead)
+        square = np.sum(kept * kept)
+        square += 2.0 * np.sum(kept[:-1] * (self.z[:-1] * self.ahead) * (self.ahead * reach[1:]))
+        return Signal(
+            diagonal=kept,
+            sandwich=self.scale * (self.z / self.lam) ** 2 * form,
+            square=square,
+            spread=self.spread,
+        )
+
+    def apply(self, x):
+        t_diagonal, t_off = self.model.precision()
+        solved = solve_banded(
+            (1, 1),
+            _bands(t_diagonal + self.w, t_off),
+            x / columns(self.lam, x),
+            check_finite=False,
+        )
+        # Two forms of one product; the one whose terms are smaller keeps the digits.
+        little = columns(np.abs(self.w * self.z) < 0.5, x)
+        return np.where(
+            little,
+            (x - self.scale * solved) / columns(self.lam, x),
+            _tridiagonal_product(t_diagonal, t_off, solved),
+        )
+
+    def resolvent(self):
         return Resolvent(
-            shift=shift, scale=scale, diagonal=diagonal, apply=apply, sandwich=sandwich
+            shift=self.shift,
+            scale=self.scale,
+            diagonal=self.diagonal,
+            apply=self.apply,
+            sandwich=lambda b: self.diagonal**2 * b + self.spread(b),
+            signal_parts=self.signal,
         )
 
 

@@ -10,10 +10,14 @@ from functools import cached_property
 import numpy as np
 
 from ..validation import as_generator, positive_integer
+from .signal import Signal, is_positive, signal_by_columns, signal_by_differences
 
 __all__ = ["Covariance", "Resolvent"]
 
 Array = np.ndarray
+
+# Shifts within this factor of 1 need no other unit.
+MODERATE = 1e60
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +27,9 @@ class Resolvent:
     .. math:: R = (t\,\Sigma + \Lambda)^{-1}, \qquad
               \Lambda = \mathrm{diag}(\lambda_1, \dots, \lambda_d)
 
-    A model supplies `diagonal`, `apply` and `sandwich`; the traces that the theory needs follow
-    from :math:`t\,\Sigma R = I - \Lambda R`.
+    A model supplies `diagonal`, `apply` and `sandwich`; the rest of what the theory needs is in
+    `signal`, which follows from :math:`t\,\Sigma R = I - \Lambda R` when the model does not supply
+    it.
 
     Attributes
     ----------
@@ -39,17 +44,20 @@ class Resolvent:
     sandwich : callable
         Maps b, a scalar or an ndarray of shape (n_features,), to the diagonal of
         :math:`R\,\mathrm{diag}(b)\,R`, which is minus the derivative of `diagonal` along b.
+    signal_parts : callable or None
+        Without arguments; returns the :class:`Signal` at a shift that is real and positive. A model
+        that has it keeps all digits at any shift, at its own cost.
     source : Covariance or None
         The model it came from, which makes it again when a copy is read from a file.
+    core : tuple of Resolvent and float, or None
+        The same in a unit u of variance, :math:`(t\Sigma/u + \Lambda/u)^{-1}`, and u, where squares
+        of R would leave the range of numbers.
 
     Notes
     -----
     At a shift of zero and a singular Sigma, `diagonal` is the limit of that of small positive
     shifts: infinite where a coordinate follows from the others exactly, finite elsewhere. There is
     no such limit of `apply` and `sandwich`.
-
-    The traces are differences of numbers of order one: when every eigenvalue of
-    :math:`t\Sigma` is below :math:`10^{-m}\,\Lambda`, they keep about 16 - m digits.
     """
 
     shift: float | complex | Array
@@ -57,7 +65,9 @@ class Resolvent:
     diagonal: Array
     apply: Callable[[Array], Array]
     sandwich: Callable[[Array | float], Array]
+    signal_parts: Callable[[], Signal] | None = None
     source: Covariance | None = None
+    core: tuple[Resolvent, float] | None = None
 
     def __reduce__(self):
         # The maps are closures, which cannot be stored; model, shift and scale determine them.
@@ -65,10 +75,22 @@ class Resolvent:
             raise TypeError("a Resolvent can be pickled only if a covariance model has made it.")
         return self.source.resolvent, (self.shift, self.scale)
 
+    @cached_property
+    def signal(self) -> Signal:
+        r"""What it makes of :math:`t\,\Sigma`, a :class:`Signal`."""
+        if self.core is not None:
+            core, unit = self.core
+            return core.signal.in_unit(unit)
+        if not (is_positive(self.shift) and is_positive(self.scale)):
+            return signal_by_differences(self)
+        if self.signal_parts is not None:
+            return self.signal_parts()
+        return signal_by_columns(self)
+
     @property
     def sigma_trace(self):
         r""":math:`\mathrm{Tr}\,\Sigma R`."""
-        return np.sum(1.0 - self.shift * self.diagonal) / self.scale
+        return np.sum(self.signal.diagonal) / self.scale
 
     @cached_property
     def square_diagonal(self) -> Array:
@@ -78,14 +100,37 @@ class Resolvent:
     @cached_property
     def sigma_sandwich(self) -> Array:
         r"""Diagonal of :math:`R \Sigma R`, of shape (n_features,)."""
-        constant = np.ndim(self.shift) == 0
-        shifted = self.shift * self.square_diagonal if constant else self.sandwich(self.shift)
-        return (self.diagonal - shifted) / self.scale
+        return self.signal.sandwich / self.scale
 
     @property
     def sigma_sigma_trace(self):
         r""":math:`\mathrm{Tr}\,(\Sigma R)^2`."""
-        return (self.sigma_trace - np.sum(self.shift * self.sigma_sandwich)) / self.scale
+        return self.signal.square / self.scale**2
+
+    @cached_property
+    def sigma_shift_trace(self):
+        r""":math:`\mathrm{Tr}\,\Sigma R\Lambda R`, which is Tr Sigma R less t Tr (Sigma R)^2."""
+        r = self if self.core is None else self.core[0]
+        return np.sum(r.shift * r.signal.sandwich) / self.scale
+
+    @cached_property
+    def population_error(self) -> Array:
+        r""":math:`(R\Sigma R)_{kk}/R_{kk}^2`, of shape (n_features,).
+
+        The error of each column of :math:`I - R\,\mathrm{diag}(R)^{-1}`.
+        """
+        r, unit = (self, 1.0) if self.core is None else self.core
+        return unit / self.scale * (r.signal.sandwich / r.diagonal / r.diagonal)
+
+    @property
+    def noise_left(self) -> Array:
+        r""":math:`1/R_{kk} - \Lambda_{kk} = t(\Sigma R)_{kk}/R_{kk}`, a conditional variance."""
+        return self.signal.diagonal / self.diagonal
+
+    def weight_norm(self, b) -> Array:
+        r""":math:`\sum_{j \ne k} b_j (R_{jk}/R_{kk})^2`, b a scalar or of shape (n_features,)."""
+        r = self if self.core is None else self.core[0]
+        return r.signal.spread(b) / r.diagonal / r.diagonal
 
 
 class Covariance(ABC):
@@ -203,7 +248,35 @@ class Covariance(ABC):
             )
         if shift.ndim == 1 and np.all(shift == shift[0]):
             shift = shift[0]  # a constant diagonal keeps every fast path open
-        return replace(self._resolvent(shift[()], scale), source=self)
+        shift = shift[()]
+        unit = self._unit(shift, scale)
+        if unit == 1.0:
+            return replace(self._resolvent(shift, scale), source=self)
+        core = replace(self._resolvent(shift / unit, scale / unit), source=self)
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=core.diagonal / unit,
+            apply=lambda x: core.apply(x) / unit,
+            sandwich=lambda b: core.sandwich(b) / unit / unit,
+            source=self,
+            core=(core, unit),
+        )
+
+    def _unit(self, shift, scale) -> float:
+        """A power of 2, the unit of variance in which squares of R neither vanish nor overflow."""
+        if not (is_positive(scale) and (is_positive(shift) or np.all(shift == 0))):
+            return 1.0
+        largest = float(np.max(shift))
+        if 1.0 / MODERATE < largest < MODERATE:
+            return 1.0
+        variance = scale * float(np.max(self.diagonal()))
+        # R lies between 1/(variance + shift) and 1/shift.
+        middle = np.sqrt(largest) * np.sqrt(max(largest, variance))
+        unit = middle if largest > 0.0 else variance
+        if unit == 0.0 or 1.0 / MODERATE < unit < MODERATE:
+            return 1.0
+        return float(2.0 ** np.round(np.log2(unit)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(d={self.d})"
@@ -229,11 +302,9 @@ def conditional_variances(model, noise=0.0) -> Array:
     silent = np.equal(noise, 0.0)
     if np.all(silent):
         return 1.0 / model.resolvent(0.0).diagonal
-    if not np.any(silent):
-        return 1.0 / model.resolvent(noise).diagonal - noise
     # A coordinate without variance is uncorrelated with all others: any noise on it will do.
-    filled = np.where(silent, np.max(noise), noise)
-    return np.where(silent, 0.0, 1.0 / model.resolvent(filled).diagonal - filled)
+    left = model.resolvent(np.where(silent, np.max(noise), noise)).noise_left
+    return np.where(silent, 0.0, left)
 
 
 def row_products(a: Array, b: Array) -> Array:

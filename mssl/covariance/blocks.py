@@ -8,6 +8,7 @@ import numpy as np
 
 from ..validation import finite_vector, positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
+from .signal import Signal
 from .singular import ROUNDING, precision_diagonal
 
 __all__ = ["Blocks"]
@@ -120,30 +121,55 @@ class Blocks(Covariance):
         return self._by_sums(shift, scale)
 
     def _by_sums(self, shift, scale):
-        # Within a group of one there is no correlation, and a correlation of 1 would divide by 0.
-        correlations = np.where(
-            (self.sizes == 1) & (self.correlations == 1.0), 0.0, self.correlations
-        )
-        own = (self.variances * (1.0 - correlations))[self.group]
+        # Within a group of one there is no correlation.
+        correlations = np.where(self.sizes == 1, 0.0, self.correlations)
+        own = scale * (self.variances * (1.0 - correlations))[self.group]
         shared = scale * self.variances * correlations
-        r = 1.0 / (scale * own + shift)
-        c = shared / (1.0 + shared * self._group_sum(r))  # R = diag(r) - c r r' in each group
+        common = scale * self._eigenvalues()[1]
+        r = 1.0 / (own + shift)
+        # Within a group R = diag(r) - c r r', c = shared/(1 + shared sum(r)), and 1 + shared sum(r)
+        # is `excess`, a mean of positive terms; R 1 = r/excess. Products are ordered so that no
+        # factor leaves the range of numbers before the whole does.
+        excess = (self._group_sum(r * (common[self.group] + shift)) / self.sizes)[self.group]
+        shared, size = shared[self.group], self.sizes[self.group]
+        cr = shared * r / excess
+        diagonal = r - cr * r
+
+        def sums(x):
+            return self._group_sum(x)[self.group]
 
         def apply(x):
             rx = columns(r, x) * x
-            sums = self._group_sum(rx)
-            return rx - columns(r, x) * (columns(c, sums) * sums)[self.group]
+            return rx - columns(cr, x) * sums(rx)
 
         def sandwich(b):
-            sums = c**2 * self._group_sum(r * r * b)
-            return r * r * (b * (1.0 - 2.0 * c[self.group] * r) + sums[self.group])
+            weighted = r * r * b
+            return weighted - cr * (2.0 * weighted - cr * sums(weighted))
+
+        def spread(b):
+            weighted = r * r * b
+            return np.where(size == 1, 0.0, cr * (cr * (sums(weighted) - weighted)))
+
+        def signal():
+            gap = r - sums(r) / size
+            # Column k of R, taken apart into its mean over the group and the deviations from it.
+            ratio = shared * gap / excess
+            deviations = 1.0 - 1.0 / size - 2.0 * ratio + sums(ratio**2)
+            filtered, pull = own * r, cr * (r * shift)
+            return Signal(
+                diagonal=filtered + pull,
+                sandwich=r * r * own * deviations + (r / excess) ** 2 * common[self.group] / size,
+                square=np.sum(filtered * (filtered + 2.0 * pull)) + np.sum(pull * sums(pull)),
+                spread=spread,
+            )
 
         return Resolvent(
             shift=shift,
             scale=scale,
-            diagonal=r - c[self.group] * r * r,
+            diagonal=diagonal,
             apply=apply,
             sandwich=sandwich,
+            signal_parts=signal,
         )
 
 

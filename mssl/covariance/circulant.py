@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..validation import finite_vector
 from .base import Covariance, Resolvent
 from .dense import Dense
+from .signal import Signal
 from .singular import settled
 
 __all__ = ["Circulant"]
@@ -95,7 +96,25 @@ class Circulant(Covariance):
         eigenvalues = settled(self.eigenvalues) if shift == 0 else self.eigenvalues
         with np.errstate(divide="ignore"):  # a zero eigenvalue at zero shift
             gains = 1.0 / (scale * eigenvalues + shift)
-        return self._by_gains(gains, shift, scale)
+        return replace(
+            self._by_gains(gains, shift, scale),
+            signal_parts=lambda: self._signal(gains, scale * eigenvalues * gains, shift),
+        )
+
+    def _signal(self, gains, kept, shift):
+        """The Signal, where t Sigma R has the eigenvalues `kept`."""
+        share = np.mean(kept)
+        # Off the diagonal R is -t Sigma R/shift; the smaller of the two has the digits.
+        off = np.fft.ifft(-kept / shift if share < 0.5 else gains).real[1:] ** 2
+        squares = np.fft.fft(np.append(0.0, off)).real
+        return Signal(
+            diagonal=np.full(self.d, share),
+            sandwich=np.full(self.d, np.mean(kept * gains)),
+            square=np.sum(kept * kept),
+            spread=lambda b: (
+                np.full(self.d, b * np.sum(off)) if np.ndim(b) == 0 else self._filter(squares, b)
+            ),
+        )
 
     def _function(self, function):
         return self._by_gains(function(settled(self.eigenvalues)))

@@ -9,6 +9,7 @@ from scipy.linalg import eigh
 
 from ..validation import real_copy
 from .base import Covariance, Resolvent, columns
+from .signal import Signal
 from .singular import ROUNDING, precision_diagonal, settled
 
 __all__ = ["Dense"]
@@ -97,11 +98,34 @@ class Dense(Covariance):
                 sandwich=lambda b: (inverse * inverse) @ (b * np.ones(self.d)),
             )
         with np.errstate(divide="ignore", invalid="ignore"):  # a zero eigenvalue at zero shift
-            resolvent = self._by_gains(1.0 / (scale * self.eigenvalues + shift), shift, scale)
+            gains = 1.0 / (scale * self.eigenvalues + shift)
+            resolvent = replace(
+                self._by_gains(gains, shift, scale),
+                signal_parts=lambda: self._signal(gains, scale * self.eigenvalues * gains, shift),
+            )
         if shift == 0 and not settled(self.eigenvalues).all():
             limit = precision_diagonal(self, ROUNDING * self.eigenvalues[-1])
             return replace(resolvent, diagonal=limit / scale)
         return resolvent
+
+    def _signal(self, gains, kept, shift):
+        """The Signal at a constant shift, where t Sigma R has the eigenvalues `kept`."""
+        v = self.eigenvectors
+        diagonal = (v * v) @ kept
+
+        def spread(b):
+            # Off the diagonal R is -t Sigma R/shift; the smaller of the two has the digits.
+            little = (diagonal < 0.5)[:, None]
+            if np.ndim(b) == 0:  # the variance of the eigenvalues of R, as a coordinate weighs them
+                kept_off = (v * v * (kept - diagonal[:, None]) ** 2).sum(axis=1) / shift / shift
+                centre = (v * v) @ gains
+                gains_off = (v * v * (gains - centre[:, None]) ** 2).sum(axis=1)
+                return b * np.where(little[:, 0], kept_off, gains_off)
+            off = np.where(little, ((v * kept) @ v.T) / shift, (v * gains) @ v.T)
+            np.fill_diagonal(off, 0.0)
+            return (off * off) @ b
+
+        return Signal(diagonal, (v * v) @ (kept * gains), np.sum(kept * kept), spread)
 
     def _function(self, function):
         return self._by_gains(function(settled(self.eigenvalues)))

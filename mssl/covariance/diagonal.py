@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..validation import positive, positive_integer, positive_vector
 from .base import Covariance, Resolvent, columns
+from .signal import Signal
 
 __all__ = ["Diagonal", "Isotropic"]
 
@@ -58,7 +59,12 @@ class Diagonal(Covariance):
     def _resolvent(self, shift, scale):
         with np.errstate(divide="ignore"):  # a zero variance at zero shift has R_kk = inf
             r = 1.0 / (scale * self.variances + shift)
-        return self._by_gains(r, shift, scale)
+
+        def signal():
+            p = scale * self.variances * r
+            return Signal(p, p * r, np.sum(p * p), lambda b: np.zeros(self.d))
+
+        return replace(self._by_gains(r, shift, scale), signal_parts=signal)
 
     def _function(self, function):
         return self._by_gains(function(self.variances))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..validation import positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
+from .signal import Signal
 
 __all__ = ["Scaled"]
 
@@ -77,10 +78,21 @@ class Scaled(Covariance):
     def _resolvent(self, shift, scale):
         c = self.scales
         base = self.base.resolvent(shift / c**2, scale)
+
+        def signal():
+            s = base.signal
+            return Signal(
+                diagonal=s.diagonal,
+                sandwich=s.sandwich / c**2,
+                square=s.square,
+                spread=lambda b: s.spread(b / c**2) / c**2,
+            )
+
         return Resolvent(
             shift=shift,
             scale=scale,
             diagonal=base.diagonal / c**2,
             apply=lambda x: base.apply(x / columns(c, x)) / columns(c, x),
             sandwich=lambda b: base.sandwich(b / c**2) / c**2,
+            signal_parts=signal,
         )

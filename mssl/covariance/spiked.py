@@ -8,6 +8,7 @@ import numpy as np
 
 from ..validation import positive_vector, real_copy, unit_columns
 from .base import Covariance, Resolvent, columns, row_products
+from .signal import Signal
 from .singular import rescaled, spiked_limit
 
 __all__ = ["Spiked"]
@@ -105,8 +106,9 @@ class Spiked(Covariance):
             if limit is not None:
                 return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
         v = base.apply(self.loadings)
-        middle = scale * np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
-        vm = v @ middle
+        inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
+        vm = v @ (scale * inner)
+        diagonal = base.diagonal - row_products(vm, v)
 
         def apply(x):
             return base.apply(x) - vm @ (v.T @ x)
@@ -116,10 +118,53 @@ class Spiked(Covariance):
             twice = base.apply(bv) - 0.5 * vm @ (v.T @ bv)
             return base.sandwich(b) - 2.0 * row_products(twice, vm)
 
+        def spread(b):
+            # R_jk = (R_0)_jk - (v vm')_jk without j = k, squared and summed term by term.
+            bv = columns(b * np.ones(self.d), v) * v
+            cross = row_products(self._off_diagonal(base, bv, scale), vm)
+            return base.signal.spread(b) - 2.0 * cross + _other_rows(vm, v, bv)
+
+        def signal():
+            vn = v @ inner  # R L
+            shifted = columns(shift * np.ones(self.d), v) * v
+            image = scale * self.base.apply(v)
+            kept = base.signal
+            cross = row_products(vm @ (v.T @ image) - 2.0 * base.apply(image), vm)
+            mixed = scale * self.base.apply(base.apply(shifted))
+            ring = inner @ (v.T @ shifted)
+            square = kept.square + 2.0 * scale * np.sum(inner.T * (v.T @ mixed))
+            return Signal(
+                diagonal=kept.diagonal + scale * shift * row_products(vn, v),
+                sandwich=np.maximum(kept.sandwich + cross, 0.0) + scale * row_products(vn, vn),
+                square=square + scale**2 * np.sum(ring * ring.T),
+                spread=spread,
+            )
+
         return Resolvent(
             shift=shift,
             scale=scale,
-            diagonal=base.diagonal - row_products(vm, v),
+            diagonal=diagonal,
             apply=apply,
             sandwich=sandwich,
+            signal_parts=signal,
         )
+
+    def _off_diagonal(self, base, x, scale):
+        """R_0 x without the diagonal of R_0, from the smaller of R_0 and t Sigma_0 R_0."""
+        product, kept = base.apply(x), base.signal.diagonal
+        ones = np.ones(self.d)
+        little = (scale * self.base.apply(product) - columns(kept, x) * x) / columns(
+            base.shift * ones, x
+        )
+        large = product - columns(base.diagonal, x) * x
+        return np.where(columns(kept < 0.5, x), -little, large)
+
+
+def _other_rows(left, v, weighted):
+    """Sum over j != k of (left_k . v_j)(left_k . weighted_j), for each k."""
+    total = np.zeros(len(v))
+    gram = v.T @ weighted
+    for i, j in np.ndindex(*gram.shape):
+        # The own row leaves the sum before it is multiplied: it may be nearly all of it.
+        total += left[:, i] * (gram[i, j] - v[:, i] * weighted[:, j]) * left[:, j]
+    return total

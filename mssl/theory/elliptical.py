@@ -61,7 +61,8 @@ def elliptical_risk(
     .. math::
 
         \mathcal E_k^{\rm test} = \frac{(R\Sigma R)_{kk}}{R_{kk}^2}\,\frac1{1 - ab}, \qquad
-        \mathcal E_k^{\rm train} = \frac{(R\Sigma R)_{kk}}{R_{kk}^2}\,(t - \lambda t').
+        \mathcal E_k^{\rm train} = \frac{(R\Sigma R)_{kk}}{R_{kk}^2}\,(t - \lambda t')
+            = \mathcal E_k^{\rm test}\;\mathrm{E}_\tau\frac\tau{(1+\tau\delta)^2} .
 
     Parameters
     ----------
@@ -114,10 +115,11 @@ def elliptical_risk(
     t = float(np.exp(log_t))
     resolvent = covariance.resolvent(ridge, t)
     delta = float(resolvent.sigma_trace) / n
-    a = float(resolvent.sigma_sigma_trace) / n
-    e = float(np.sum(resolvent.sigma_sandwich)) / n
+    # As t a = delta - lambda e and t - b delta is the mean of tau/(1 + tau delta)^2, so is
+    # t (1 - ab) = that mean + b lambda e, and t - lambda t' their quotient: nothing cancels.
     b = float(np.mean((tau / (1.0 + tau * delta)) ** 2))
-    slope = b * e / (1.0 - a * b)
-    shape = resolvent.sigma_sandwich / resolvent.diagonal**2
-    test, train = shape / (1.0 - a * b), shape * (t - ridge * slope)
+    residual = float(np.mean(tau / (1.0 + tau * delta) ** 2))
+    room = (residual + b * float(resolvent.sigma_shift_trace) / n) / t
+    test = resolvent.population_error / room
+    train = residual * test
     return EllipticalRisk(t, float(train.mean()), float(test.mean()), train, test)

@@ -54,7 +54,8 @@ class Equivalent:
     @property
     def dkappa_dridge(self) -> float:
         r""":math:`\mathrm d\kappa/\mathrm d\lambda = 1/(1 - \mathrm{df}_2/n)`."""
-        return 1.0 / (1.0 - self.df2 / self.n_samples)
+        # 1 - df2/n, as a sum of two terms that are not negative.
+        return 1.0 / (self.shrinkage + self.resolvent.sigma_shift_trace / self.n_samples)
 
 
 class _Singular(ValueError):
@@ -116,13 +117,18 @@ def solve_kappa(
         For a negative ridge, or ridge = 0 with n = d, where the test error is infinite, or with a
         singular Sigma of rank at most n; for an rtol or a max_iterations that is not positive.
     ConvergenceError
-        When max_iterations steps were not enough.
+        When max_iterations steps were not enough, or n is the rank of a singular Sigma and the
+        ridge so small that rounding would decide.
 
     Notes
     -----
     F is convex, and :math:`F \ge 0` at the starting point
     :math:`\lambda + \mathrm{Tr}\,\Sigma/n`, which is therefore to the right of the root. Newton's
-    method started there descends to the root without ever passing it.
+    method started there descends to the root without ever passing it. For :math:`n \ge d` the
+    unknown is :math:`\log\kappa` and the function
+    :math:`\log\kappa(1 - \mathrm{df}_1/n) - \log\lambda`, whose slope is between 1 and 2, so that a
+    root of any size is found in a few steps; and
+    :math:`n - \mathrm{df}_1 = (n - d) + \kappa\,\mathrm{Tr}\,R` is a sum of positive terms.
     """
     covariance_model(covariance)
     n = positive_integer(n_samples, "n_samples")
@@ -143,20 +149,61 @@ def solve_kappa(
         if not np.isfinite(resolvent.diagonal).all():
             raise _singular(n)
         return Equivalent(n, lam, 0.0, resolvent, d, d, 0)
-    start = kappa
+    # From the right, only rounding leads past the root: a step back must be tiny, and ends it.
+    descends = n < covariance.d
+    start, following, back = kappa, *((_newton, 1e-6) if descends else (_log_newton, rtol))
     for iteration in range(1, max_iterations + 1):
         resolvent = covariance.resolvent(kappa)
-        df1, df2 = float(resolvent.sigma_trace), float(resolvent.sigma_sigma_trace)
-        excess = kappa - kappa * df1 / n - lam
-        step = excess / (1.0 - df2 / n)
-        # Rounding, not the iteration, is the only way past the root: a step back must be tiny.
-        if np.isfinite(step) and -1e-6 * kappa < step <= rtol * kappa:
-            return Equivalent(n, lam, kappa, resolvent, df1, df2, iteration)
-        kappa -= step
+        improved = following(resolvent, n, kappa, lam)
+        step = kappa - improved
+        if np.isfinite(step) and -back * kappa <= step <= rtol * kappa:
+            return _checked(
+                Equivalent(
+                    n_samples=n,
+                    ridge=lam,
+                    kappa=float(kappa),
+                    resolvent=resolvent,
+                    df1=float(resolvent.sigma_trace),
+                    df2=float(resolvent.sigma_sigma_trace),
+                    iterations=iteration,
+                )
+            )
+        kappa = improved
         if lam == 0 and kappa < 1e-14 * start:
             raise _singular(n)  # a rank below n leaves no positive root
+    if descends and kappa < 1e-7 * start:
+        raise _at_the_rank(n, lam)
     raise ConvergenceError(
         f"kappa did not converge in {max_iterations} Newton steps for n_samples = {n}, "
         f"ridge = {lam:g} (last kappa {kappa:.6g}, last step {step:.3g}): n_samples is close to "
         "the number of coordinates and the ridge is tiny; raise the ridge or max_iterations."
+    )
+
+
+def _newton(resolvent, n, kappa, lam):
+    """The next kappa by Newton's method for F."""
+    share = 1.0 - resolvent.sigma_trace / n
+    return kappa - (kappa * share - lam) / (share + resolvent.sigma_shift_trace / n)
+
+
+def _log_newton(resolvent, n, kappa, lam):
+    """The same for the logarithm of the ridge as a function of that of kappa; for n >= d."""
+    d = resolvent.diagonal.size
+    share = (n - d) / n + np.sum(kappa * resolvent.diagonal) / n
+    slope = 1.0 + resolvent.sigma_shift_trace / n / share
+    return kappa * np.exp((np.log(lam) - np.log(kappa) - np.log(share)) / slope)
+
+
+def _checked(equivalent: Equivalent) -> Equivalent:
+    """Refuse the one case in which rounding has decided: n is the rank, and the ridge vanishes."""
+    e = equivalent
+    if e.n_samples < e.resolvent.diagonal.size and e.dkappa_dridge > 1e7:
+        raise _at_the_rank(e.n_samples, e.ridge)
+    return e
+
+
+def _at_the_rank(n: int, ridge: float) -> ConvergenceError:
+    return ConvergenceError(
+        f"ridge = {ridge:g} is too small here: up to rounding the covariance has rank n_samples = "
+        f"{n}, and the test error grows without bound as the ridge falls; raise the ridge."
     )

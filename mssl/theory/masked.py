@@ -178,6 +178,8 @@ class MaskedErrors(StoredByFields):
         K, which is :math:`\kappa\Lambda` with :math:`1/\kappa = 1 - \mathrm{df}_1/n`.
     resolvent : Resolvent
         R.
+    shrinkage : float or None, default=None
+        :math:`1 - \mathrm{df}_1/n`, where it is known better than from this difference.
     """
 
     n_samples: int
@@ -185,6 +187,7 @@ class MaskedErrors(StoredByFields):
     variances: Array
     penalty: Array
     resolvent: Resolvent
+    shrinkage: float | None = None
 
     @property
     def tau(self) -> float:
@@ -201,23 +204,28 @@ class MaskedErrors(StoredByFields):
         r""":math:`\mathrm{Tr}\,(\Sigma R)^2`."""
         return float(self.resolvent.sigma_sigma_trace)
 
+    @property
+    def visible_share(self) -> float:
+        r""":math:`1 - \mathrm{df}_1/n`."""
+        return 1.0 - self.df1 / self.n_samples if self.shrinkage is None else self.shrinkage
+
     @cached_property
     def residual(self) -> Array:
         r""":math:`u_k`, the error of :math:`q\hat A` with all other coordinates visible."""
-        r = self.resolvent
-        return r.sigma_sandwich / r.diagonal**2 / (1.0 - self.df2 / self.n_samples)
+        # 1 - df2/n, as a sum of two terms that are not negative.
+        room = self.visible_share + self.resolvent.sigma_shift_trace / self.n_samples
+        return self.resolvent.population_error / room
 
     @cached_property
     def alignment(self) -> Array:
         """:math:`v_k`."""
-        return 1.0 / self.resolvent.diagonal - self.penalty
+        return self.resolvent.noise_left
 
     def weighted_norm(self, weights: Array) -> Array:
         r""":math:`w_k(B) = q^2\sum_j B_{jj}\hat A_{jk}^2` for B = diag(weights)."""
         r, alike = self.resolvent, np.all(weights == weights[0])
-        own = r.sandwich(weights[0] if alike else weights) / r.diagonal**2
         spread = np.sum(weights * r.sigma_sandwich) / self.n_samples
-        return own + spread * self.residual - weights
+        return r.weight_norm(weights[0] if alike else weights) + spread * self.residual
 
     @cached_property
     def noise(self) -> Array:
@@ -259,8 +267,7 @@ class MaskedErrors(StoredByFields):
         there, because S and Sigma have the same diagonal in the limit. In a sample the error is
         :math:`1/Q_{kk} - \lambda q^{-2}(Q^2)_{kk}/Q_{kk}^2 - \tau S_{kk}`, exactly.
         """
-        shrinkage = 1.0 - self.df1 / self.n_samples
-        return shrinkage**2 * self.residual + self.tau * self.noise
+        return self.visible_share**2 * self.residual + self.tau * self.noise
 
     @cached_property
     def coef_norm(self) -> float:
@@ -307,7 +314,9 @@ def solve_masked(
     rate, variances = open_unit(mask_rate, "mask_rate"), covariance_model(covariance).diagonal()
     equivalent, penalty = _resolve(covariance, n_samples, mask_penalty(variances, ridge, rate))
     resolvent = covariance.resolvent(penalty)
-    errors = MaskedErrors(equivalent.n_samples, 1.0 - rate, variances, penalty, resolvent)
+    errors = MaskedErrors(
+        equivalent.n_samples, 1.0 - rate, variances, penalty, resolvent, equivalent.shrinkage
+    )
     return equivalent, errors
 
 
@@ -354,7 +363,8 @@ def _unmasked(covariance, n, ridge, evaluation):
         return np.inf
     e = solve_kappa(covariance, n, ridge)
     penalty, variances = np.full(covariance.d, e.kappa), covariance.diagonal()
-    return MaskedErrors(n, 1.0, variances, penalty, e.resolvent).evaluate(evaluation)
+    errors = MaskedErrors(n, 1.0, variances, penalty, e.resolvent, e.shrinkage)
+    return errors.evaluate(evaluation)
 
 
 def _minimum(function, low, high, points):
@@ -513,7 +523,7 @@ def optimal_masking(
         if t <= 0.0:  # more degrees of freedom than samples: no ridge leads here
             return np.inf, np.nan, np.nan
         keep = 1.0 / (1.0 + t * alpha)
-        error = MaskedErrors(n, keep, variances, penalty, resolvent).evaluate(evaluation)
+        error = MaskedErrors(n, keep, variances, penalty, resolvent, t).evaluate(evaluation)
         return error, float(1.0 - keep), float(t * beta * unit * keep**2)
 
     low, high = np.log(LEAST), np.log(MOST)

@@ -153,7 +153,8 @@ class SSRTheory(StoredByFields):
             return self._masked[1]
         e = self.equivalent
         penalty = np.full(self.covariance.d, e.kappa)
-        return MaskedErrors(self.n_samples, 1.0, self.covariance.diagonal(), penalty, e.resolvent)
+        variances = self.covariance.diagonal()
+        return MaskedErrors(self.n_samples, 1.0, variances, penalty, e.resolvent, e.shrinkage)
 
     @property
     def penalty(self) -> np.ndarray:
@@ -176,8 +177,7 @@ class SSRTheory(StoredByFields):
     def test_error_by_coordinate(self) -> np.ndarray:
         if self.mask_rate:
             return self.errors.same
-        r = self.equivalent.resolvent
-        return r.sigma_sandwich / r.diagonal**2 * self.equivalent.dkappa_dridge
+        return self.equivalent.resolvent.population_error * self.equivalent.dkappa_dridge
 
     @cached_property
     def train_error_by_coordinate(self) -> np.ndarray:
@@ -235,15 +235,16 @@ class SSRTheory(StoredByFields):
     def coef_norm(self) -> float:
         if self.mask_rate:
             return self.errors.coef_norm
-        # (Q^2)_kk / Q_kk^2 - 1 with Q^2 = -dQ/dlambda, written so that no limit divides by zero.
+        # Squares of the weights at a ridge kappa on the population, and what fluctuations add.
         e, r = self.equivalent, self.equivalent.resolvent
         spread = np.sum(r.sigma_sandwich) / e.n_samples
-        squares = e.dkappa_dridge * (e.shrinkage * r.square_diagonal + spread * r.diagonal)
-        return float(np.mean(squares / r.diagonal**2) - 1.0)
+        return float(np.mean(r.weight_norm(1.0) + spread * self.test_error_by_coordinate))
 
     @cached_property
     def spiked_ensemble(self) -> SpikedEnsemble:
         """The matrix M behind the spectrum of A_hat, a :class:`SpikedEnsemble`."""
+        if not self.covariance.diagonal().any():
+            raise ValueError("covariance must not be zero.")
         e = self.equivalent
         if self.mask_rate:
             return SpikedEnsemble.build(
@@ -367,9 +368,9 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     def evaluate(log_excess):
         kappa = limit + np.exp(log_excess)
         r = covariance.resolvent(kappa)
-        df1, df2 = r.sigma_trace, r.sigma_sigma_trace
-        error = np.mean(r.sigma_sandwich / r.diagonal**2) / (1.0 - df2 / n)
-        return kappa * (1.0 - df1 / n), kappa, float(error)
+        share = 1.0 - r.sigma_trace / n
+        error = np.mean(r.population_error) / (share + r.sigma_shift_trace / n)
+        return kappa * share, kappa, float(error)
 
     centre = np.log(covariance.trace() / covariance.d)
     grid = centre + np.log(10.0) * np.linspace(-6.0, 6.0, 25)
