@@ -3,6 +3,7 @@
 from .elliptical import EllipticalRisk, elliptical_risk
 from .ensemble import Ensemble
 from .equivalents import Equivalent, solve_kappa
+from .finite_size import finite_size_train_error
 from .masked import (
     DiagonalReplacement,
     MaskedErrors,
@@ -44,6 +45,7 @@ __all__ = [
     "diagonal_replacement_bound",
     "elliptical_risk",
     "equivalent_ridge",
+    "finite_size_train_error",
     "mask_penalty",
     "masked_bayes_error_by_coordinate",
     "optimal_mask_rate",

@@ -13,6 +13,7 @@ from ..covariance.base import conditional_variances
 from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, non_negative, open_unit, positive_integer
 from .equivalents import Equivalent, least_kappa, solve_kappa
+from .finite_size import corrected
 from .masked import (
     MaskedErrors,
     mask_penalty,
@@ -89,6 +90,9 @@ class SSRTheory(StoredByFields):
         inputs add (see :class:`MaskedErrors`).
     train_error_by_coordinate, test_error_by_coordinate, bayes_error_by_coordinate : ndarray
         Of shape (n_features,).
+    train_error_finite_size, train_error_finite_size_by_coordinate : float, ndarray
+        The training error with its bias of order 1/n, without masks and for Gaussian rows (see
+        :func:`finite_size_train_error`).
     full_view_error, full_view_error_by_coordinate : float, ndarray of shape (n_features,)
         Error of A_hat when all other coordinates are visible.
     rescaled_error, rescaled_error_by_coordinate : float, ndarray of shape (n_features,)
@@ -184,6 +188,18 @@ class SSRTheory(StoredByFields):
         if self.mask_rate:
             return self.errors.train
         return self.equivalent.shrinkage**2 * self.test_error_by_coordinate
+
+    @cached_property
+    def train_error_finite_size_by_coordinate(self) -> np.ndarray:
+        if self.mask_rate:
+            raise ValueError(
+                "train_error_finite_size is known without masks only: leave mask_rate out."
+            )
+        return corrected(self.covariance, self.equivalent)
+
+    @cached_property
+    def train_error_finite_size(self) -> float:
+        return float(np.mean(self.train_error_finite_size_by_coordinate))
 
     @cached_property
     def bayes_error_by_coordinate(self) -> np.ndarray:
