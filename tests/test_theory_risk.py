@@ -158,11 +158,16 @@ def test_best_ridge_of_independent_coordinates_is_infinite():
     assert best.test_error == pytest.approx(3.5 / 3)
 
 
-def test_best_ridge_can_be_zero():
-    # One factor and no noise to speak of: any shrinkage only hurts.
+def test_best_ridge_may_be_far_below_the_variances():
+    # One factor and hardly any noise: the ridge that helps is of the size of the noise.
     row = np.ones(8)
     row[0] += 1e-9
-    assert optimal_ridge(Circulant(row), 4000).ridge < 1e-8
+    model, n = Circulant(row), 4000
+    best = optimal_ridge(model, n)
+    assert 1e-9 < best.ridge < 1e-6
+    assert best.test_error < 0.999 * SSRTheory(model, n, 0.0).test_error
+    for factor in (0.5, 0.9, 1.1, 2.0):
+        assert SSRTheory(model, n, factor * best.ridge).test_error > best.test_error
 
 
 def sum_of_two_columns(d=20, n=500):

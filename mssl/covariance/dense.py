@@ -8,8 +8,8 @@ import numpy as np
 from scipy.linalg import eigh
 
 from ..validation import real_copy
-from .base import Covariance, Resolvent, columns
-from .signal import Signal
+from .base import Covariance, Resolvent, columns, row_products
+from .signal import Signal, signal_by_columns
 from .singular import ROUNDING, precision_diagonal, settled
 
 __all__ = ["Dense"]
@@ -89,14 +89,7 @@ class Dense(Covariance):
 
     def _resolvent(self, shift, scale):
         if np.ndim(shift) == 1:
-            inverse = np.linalg.inv(scale * self.matrix + np.diag(shift))
-            return Resolvent(
-                shift=shift,
-                scale=scale,
-                diagonal=np.diag(inverse).copy(),
-                apply=lambda x: inverse @ x,
-                sandwich=lambda b: (inverse * inverse) @ (b * np.ones(self.d)),
-            )
+            return self._by_inverse(shift, scale)
         with np.errstate(divide="ignore", invalid="ignore"):  # a zero eigenvalue at zero shift
             gains = 1.0 / (scale * self.eigenvalues + shift)
             resolvent = replace(
@@ -106,6 +99,26 @@ class Dense(Covariance):
         if shift == 0 and not settled(self.eigenvalues).all():
             limit = precision_diagonal(self, ROUNDING * self.eigenvalues[-1])
             return replace(resolvent, diagonal=limit / scale)
+        return resolvent
+
+    def _by_inverse(self, shift, scale):
+        inverse = np.linalg.inv(scale * self.matrix + np.diag(shift))
+
+        def signal():
+            rest = signal_by_columns(resolvent)
+            image = inverse @ (self.eigenvectors * np.sqrt(self.eigenvalues))
+            sandwich = scale * row_products(image, image)
+            return Signal(rest.diagonal, sandwich, rest.square, rest.spread)
+
+        resolvent = Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=np.diag(inverse).copy(),
+            apply=lambda x: inverse @ x,
+            sandwich=lambda b: (inverse * inverse) @ (b * np.ones(self.d)),
+            signal_parts=signal,
+            source=self,
+        )
         return resolvent
 
     def _signal(self, gains, kept, shift):

@@ -58,12 +58,12 @@ class Equivalent:
         return 1.0 / (self.shrinkage + self.resolvent.sigma_shift_trace / self.n_samples)
 
 
-class _Singular(ValueError):
+class SingularCovariance(ValueError):
     """A singular covariance at ridge zero."""
 
 
-def _singular(n: int) -> _Singular:
-    return _Singular(
+def _singular(n: int) -> SingularCovariance:
+    return SingularCovariance(
         "ridge must be positive here: the covariance is singular, of rank at most n_samples = "
         f"{n}, and its null directions have no ridgeless limit."
     )
@@ -75,7 +75,7 @@ def least_kappa(covariance: Covariance, n_samples: int) -> float:
         return 0.0
     try:
         return solve_kappa(covariance, n_samples, 0.0).kappa
-    except _Singular:
+    except SingularCovariance:
         return 0.0
 
 

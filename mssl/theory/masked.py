@@ -31,7 +31,7 @@ from ..validation import (
     positive_integer,
     positive_vector,
 )
-from .equivalents import Equivalent, solve_kappa
+from .equivalents import Equivalent, SingularCovariance, solve_kappa
 from .state import StoredByFields
 
 __all__ = [
@@ -51,8 +51,8 @@ __all__ = [
 Array = np.ndarray
 
 EVALUATIONS = ("same", "full", "rescaled")
-# Range of tau = p/q that is searched; beyond it a rate counts as 0 or 1.
-LEAST, MOST = 1e-5, 1e4
+# How far beyond the scales of the covariance a penalty is searched.
+BELOW, ABOVE = 1e-5, 1e4
 
 
 def mask_penalty(variances: Array, ridge: float, mask_rate: float) -> Array:
@@ -358,18 +358,39 @@ def _check_evaluation(evaluation):
 
 
 def _unmasked(covariance, n, ridge, evaluation):
-    """The error of training on one hidden coordinate at a time; infinite at n = d, ridge 0."""
+    """The error of training on one hidden coordinate at a time; infinite where it has no limit."""
     if ridge == 0.0 and n == covariance.d:
         return np.inf
-    e = solve_kappa(covariance, n, ridge)
+    try:
+        e = solve_kappa(covariance, n, ridge)
+    except SingularCovariance:
+        return np.inf
     penalty, variances = np.full(covariance.d, e.kappa), covariance.diagonal()
     errors = MaskedErrors(n, 1.0, variances, penalty, e.resolvent, e.shrinkage)
     return errors.evaluate(evaluation)
 
 
-def _minimum(function, low, high, points):
+def spectral_range(covariance: Covariance) -> tuple[float, float]:
+    """Numbers below the least positive eigenvalue of Sigma, roughly, and above the largest."""
+    if covariance.trace() == 0.0:
+        raise ValueError("covariance must not be zero.")
+    variances, errors = covariance.diagonal(), conditional_variances(covariance)
+    known = errors > 0.0
+    # An eigenvalue s is at least 1/Tr Sigma^-1. Where all coordinates follow from each other, the
+    # only scale at hand is that of the variances.
+    least = np.min(errors[known]) / covariance.d if known.any() else 1e-3 * np.mean(variances)
+    return float(least), float(covariance.trace())
+
+
+def log_grid(low: float, high: float, per_decade: float) -> Array:
+    """Logarithms of equally spaced points from low to high."""
+    points = 1 + int(np.ceil(per_decade * np.log10(high / low)))
+    return np.linspace(np.log(low), np.log(high), max(points, 3))
+
+
+def _minimum(function, grid):
     """Smallest value of a function of one number: a grid, then a search around its best."""
-    grid = np.linspace(low, high, points)
+    points = grid.size
     values = np.array([function(x) for x in grid])
     k = int(np.argmin(values))
     if k in (0, points - 1):
@@ -407,9 +428,10 @@ def optimal_mask_rate(
 
     Notes
     -----
-    A grid of seven points to a decade over :math:`10^{-5} \le p/q \le 10^4`, then a search around
-    its best point. The end p = 0 is evaluated as it is; it wins ties within rounding. At the
-    other end the returned error is that at :math:`p/q = 10^4`.
+    A grid of seven points to a decade over :math:`p/q`, from far below what any direction of the
+    covariance needs to :math:`10^4`, then a search around its best point. The end p = 0 is
+    evaluated as it is, and counts as infinite where it has no limit; it wins ties within rounding.
+    At the other end the returned error is that at :math:`p/q = 10^4`.
     """
     covariance_model(covariance)
     n, ridge = positive_integer(n_samples, "n_samples"), non_negative(ridge, "ridge")
@@ -419,7 +441,9 @@ def optimal_mask_rate(
         rate = np.exp(x) / (1.0 + np.exp(x))
         return solve_masked(covariance, n, ridge, rate)[1].evaluate(evaluation)
 
-    x, value, _, last = _minimum(error, np.log(LEAST), np.log(MOST), 64)
+    least, _ = spectral_range(covariance)
+    least = min(1.0, least / np.max(covariance.diagonal()))
+    x, value, _, last = _minimum(error, log_grid(BELOW * least, ABOVE, 7.0))
     none = _unmasked(covariance, n, ridge, evaluation)
     if none <= value * (1.0 + 1e-10):
         return OptimalMasking(0.0, ridge, none, "rate 0")
@@ -456,20 +480,23 @@ def optimal_masked_ridge(
 
     Notes
     -----
-    A grid of four points to a decade over :math:`10^{-6} \le \lambda q^{-2} \le 10^6` in units of
-    the mean variance, then a search around its best point.
+    A grid of four points to a decade over :math:`\lambda q^{-2}`, from far below what masks and
+    covariance leave of any direction to far above all variance, then a search around its best
+    point.
     """
     covariance_model(covariance)
     n, rate = positive_integer(n_samples, "n_samples"), open_unit(mask_rate, "mask_rate")
     evaluation = _check_evaluation(evaluation)
-    unit = covariance.trace() / covariance.d * (1.0 - rate) ** 2
+    unit, variances = (1.0 - rate) ** 2, covariance.diagonal()
 
     def error(x):
         return solve_masked(covariance, n, unit * np.exp(x), rate)[1].evaluate(evaluation)
 
-    x, value, _, last = _minimum(error, np.log(1e-6), np.log(1e6), 49)
+    least, most = spectral_range(covariance)
+    least = max(least, rate / (1.0 - rate) * float(np.min(variances[variances > 0.0])))
+    x, value, _, last = _minimum(error, log_grid(BELOW * min(least, most), ABOVE * most, 4.0))
     none = np.inf
-    if np.all(covariance.diagonal() > 0.0):
+    if np.all(variances > 0.0):
         none = solve_masked(covariance, n, 0.0, rate)[1].evaluate(evaluation)
     if none <= value * (1.0 + 1e-10):
         return OptimalMasking(rate, 0.0, none, "ridge 0")
@@ -526,13 +553,16 @@ def optimal_masking(
         error = MaskedErrors(n, keep, variances, penalty, resolvent, t).evaluate(evaluation)
         return error, float(1.0 - keep), float(t * beta * unit * keep**2)
 
-    low, high = np.log(LEAST), np.log(MOST)
-    ridge_only = _minimum(lambda y: state(0.0, np.exp(y))[0], low, high, 40)
-    masks_only = _minimum(lambda x: state(np.exp(x), 0.0)[0], low, high, 40)
-    grid = np.linspace(low, high, 14)
-    inside = np.array([[state(np.exp(x), np.exp(y))[0] for y in grid] for x in grid])
+    least, most = spectral_range(covariance)
+    masks = BELOW * min(1.0, least / float(np.max(variances))), ABOVE
+    ridges = BELOW * least / unit, ABOVE * most / unit
+    ridge_only = _minimum(lambda y: state(0.0, np.exp(y))[0], log_grid(*ridges, 4.0))
+    masks_only = _minimum(lambda x: state(np.exp(x), 0.0)[0], log_grid(*masks, 4.0))
+    alphas, betas = log_grid(*masks, 1.5), log_grid(*ridges, 1.5)
+    inside = np.array([[state(np.exp(x), np.exp(y))[0] for y in betas] for x in alphas])
     i, j = np.unravel_index(int(np.argmin(inside)), inside.shape)
-    start = np.array([grid[i], grid[j]])
+    start = np.array([alphas[i], betas[j]])
+    low, high = np.array([alphas[0], betas[0]]), np.array([alphas[-1], betas[-1]])
     found = minimize(
         lambda v: state(*np.exp(np.clip(v, low, high)))[0],
         start,

@@ -16,9 +16,11 @@ from .equivalents import Equivalent, least_kappa, solve_kappa
 from .finite_size import corrected
 from .masked import (
     MaskedErrors,
+    log_grid,
     mask_penalty,
     masked_bayes_error_by_coordinate,
     solve_masked,
+    spectral_range,
 )
 from .spectrum import CoefficientSpectrum
 from .spikes import Outlier, Spike, SpikedEnsemble
@@ -346,8 +348,9 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     .. math:: \lambda^\star = \arg\min_\lambda \mathcal E^{\rm test}(\lambda), \qquad
               \lambda(\kappa) = \kappa\,\Big(1 - \frac1n \mathrm{Tr}\,\Sigma R\Big)
 
-    The search runs over :math:`\kappa`, in which everything is explicit: a grid over twelve
-    decades around the mean variance, then a bounded scalar minimisation around each of its minima.
+    The search runs over :math:`\kappa`, in which everything is explicit: a grid from far below the
+    least eigenvalue to far above the trace, then a bounded scalar minimisation around each of its
+    minima.
 
     Parameters
     ----------
@@ -377,8 +380,7 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     """
     covariance_model(covariance)
     n = positive_integer(n_samples, "n_samples")
-    if covariance.trace() == 0:
-        raise ValueError("covariance must not be zero.")
+    least, most = spectral_range(covariance)
     limit = least_kappa(covariance, n)
 
     def evaluate(log_excess):
@@ -388,8 +390,7 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
         error = np.mean(r.population_error) / (share + r.sigma_shift_trace / n)
         return kappa * share, kappa, float(error)
 
-    centre = np.log(covariance.trace() / covariance.d)
-    grid = centre + np.log(10.0) * np.linspace(-6.0, 6.0, 25)
+    grid = log_grid(1e-6 * least, 1e6 * most, 2.0)
     errors = np.array([evaluate(g)[2] for g in grid])
     best = int(np.argmin(errors))
     nothing = covariance.trace() / covariance.d
