@@ -38,7 +38,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from mssl.masking import MaskLaw, best_predictor
-from mssl.validation import first_few, non_negative, open_unit
+from mssl.validation import first_few, no_masked_entries, non_negative, open_unit
 
 __all__ = ["MaskedRegression", "MaskedRegressionCV", "masked_regression"]
 
@@ -457,6 +457,7 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _validate(self, X, reset):
         """scikit-learn's validation to float64, and one sentence about rows that are not finite."""
+        no_masked_entries(X)
         X = validate_data(
             self,
             X,

@@ -14,6 +14,7 @@ __all__ = [
     "data_matrix",
     "finite_vector",
     "first_few",
+    "no_masked_entries",
     "non_negative",
     "open_unit",
     "positive",
@@ -91,6 +92,7 @@ def covariance_model(value, name: str = "covariance", needs: tuple[str, ...] = (
 
 def data_matrix(X, least: int = 2) -> np.ndarray:
     """Return X as a finite float matrix of at least `least` (1 or 2) rows and columns, or raise."""
+    no_masked_entries(X)
     X = real_array(X, "X")
     if X.ndim != 2 or min(X.shape) < least:
         size = " of at least two rows and two columns" if least > 1 else ""
@@ -99,6 +101,22 @@ def data_matrix(X, least: int = 2) -> np.ndarray:
         rows = first_few(np.flatnonzero(~np.isfinite(X).all(axis=1)))
         raise ValueError(f"X must be finite, but rows {rows} hold NaN or infinite entries.")
     return X
+
+
+def no_masked_entries(X, name: str = "X") -> None:
+    """Refuse a numpy masked array that hides entries; one whose mask hides nothing is fine.
+
+    Reading it as numbers would take whatever stands under the mask for data.
+    """
+    if not isinstance(X, np.ma.MaskedArray):
+        return
+    hidden = int(np.count_nonzero(np.ma.getmaskarray(X)))
+    if hidden:
+        raise ValueError(
+            f"{name} is a masked array that hides {hidden} of its entries, and what stands under a "
+            f"mask is not data; pass rows without masked entries, or {name}.filled(numpy.nan) to "
+            "what takes NaN for a hole, such as MaskedImputer."
+        )
 
 
 def finite_vector(values, name: str) -> np.ndarray:

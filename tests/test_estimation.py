@@ -148,6 +148,12 @@ def test_edge_and_p_value_agree():
     ("call", "message"),
     [
         (lambda X: estimate_risk(X[0]), "matrix"),
+        (lambda X: estimate_risk(np.ma.masked_array(X, X > 1)), "masked array that hides"),
+        (
+            lambda X: estimate_effective_ridge(np.ma.masked_array(X, X > 1), 0.1),
+            "masked array that hides",
+        ),
+        (lambda X: estimate_spikes(np.ma.masked_array(X, X > 1), 0.1, 0), "masked array"),
         (lambda X: estimate_risk(X[:1]), "two rows"),
         (lambda X: estimate_risk(X, 0.0), "positive"),
         (lambda X: estimate_risk(np.where(X > 1, np.nan, X)), "finite"),

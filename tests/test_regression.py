@@ -21,7 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mssl.regression as regression
-from mssl.regression import MaskedRegression, MaskedRegressionCV
+from mssl.masking import Exactly
+from mssl.regression import MaskedRegression, MaskedRegressionCV, masked_regression
 
 SHAPES = [(60, 20), (21, 20), (20, 20), (15, 30), (2, 7), (9, 1)]
 
@@ -494,6 +495,21 @@ def test_names_the_rows_that_are_not_finite(estimator, bad, word):
     good = clone(MaskedRegression()).fit(data(30, 5))
     with pytest.raises(ValueError, match=rf"{word}.*rows \[4, 17\]"):
         good.transform(X)
+
+
+@pytest.mark.parametrize("estimator", [MaskedRegression(0.1), MaskedRegressionCV([0.1])])
+def test_refuses_entries_hidden_by_a_masked_array(estimator):
+    X = data(30, 5)
+    hidden = np.ma.masked_array(X, mask=X > 2.0)
+    with pytest.raises(ValueError, match=rf"masked array that hides {np.sum(X > 2.0)} of its"):
+        estimator.fit(hidden)
+    model = estimator.fit(np.ma.masked_array(X, mask=False))
+    np.testing.assert_array_equal(model.coef_, clone(estimator).fit(X).coef_)
+    for call in (model.predict, model.transform, model.residual, model.score, model.loo_residuals):
+        with pytest.raises(ValueError, match="masked array that hides"):
+            call(hidden)
+    with pytest.raises(ValueError, match="masked array that hides"):
+        masked_regression(hidden, Exactly(2), 0.1)
 
 
 @pytest.mark.parametrize(
