@@ -11,6 +11,9 @@ Two routes give the same matrix. With at least as many samples as features the d
 :math:`Q` is formed by Cholesky and turned into :math:`\hat A` in place (primal). With fewer
 samples everything goes through the n x n matrix :math:`G = (XX^\top/n + \lambda I)^{-1}`, because
 :math:`XQ = GX` (dual), and no d x d array is formed unless `coef_` is asked for.
+Both are products and Cholesky factorisations, and both know how many digits rounding takes from
+them: where rows or columns differ by orders of magnitude, or some nearly depend on others, the
+slower way of ``mssl.exchange`` is taken instead, which keeps them.
 
 Leave-one-out needs no refit. With :math:`P = XQ` and :math:`g_i = x_i^\top Q x_i`,
 
@@ -27,7 +30,8 @@ penalty of the *sum* of squares, :math:`n\lambda`, as it was.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,16 +41,24 @@ from scipy.linalg.lapack import dpotrf, dpotri
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from mssl import exchange
 from mssl.masking import MaskLaw, best_predictor
-from mssl.validation import first_few, no_masked_entries, non_negative, open_unit
+from mssl.validation import (
+    UNDERFLOW,
+    first_few,
+    no_masked_entries,
+    non_negative,
+    open_unit,
+    squares_in_range,
+)
 
 __all__ = ["MaskedRegression", "MaskedRegressionCV", "masked_regression"]
 
 _CHUNK = 1 << 17  # entries of one block of rows: 1 MB, which stays in cache
 _BLOCK = 128  # columns mirrored at a time
 _TRUSTED = 1e-11  # what rounding may change of 1/(s + ridge) in the shared eigendecomposition
-_CANCELLED = 1e-3  # a difference from 1 below this has lost digits that are worth getting back
-_UNDERFLOW = np.finfo(float).tiny / np.finfo(float).eps  # squares below this have lost digits
+_LOST = 1e-9  # relative error from rounding beyond which the short way is left
+_ENOUGH = 1e-6  # relative error that is worth a warning
 _LAZY_COEF = frozenset({"coef_"})
 _LAZY_ERRORS = frozenset(
     f"{name}_error{suffix}_" for name in ("train", "loo", "gcv") for suffix in ("", "_by_feature")
@@ -93,26 +105,26 @@ def _mirror(matrix):
     return matrix
 
 
-def _invert(matrix):
-    """Overwrite the lower triangle of a positive definite matrix by its full inverse.
+class _DigitsLost(Exception):
+    """The short way would lose digits that the data hold."""
 
-    A Cholesky pivot is the part of a diagonal entry that the rows before do not explain. When
-    that part is rounding noise the inverse would be noise too, so it is refused; the ratio does
-    not change when features are rescaled.
+
+def _invert(matrix):
+    """Overwrite a positive definite matrix, given by its lower triangle, by its inverse.
+
+    A diagonal entry times that of the inverse, the second result, is the inverse of the part of
+    the entry that the other rows do not explain. Rounding errors are as many times larger. The
+    product does not change when features are rescaled.
     """
-    tolerance = len(matrix) * np.finfo(float).eps
     diagonal = matrix.diagonal().copy()
     factor, info = dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
-    pivots = factor.diagonal()
-    if info != 0 or np.any(pivots * pivots <= tolerance * diagonal):
-        raise ValueError(
-            "X'X/n plus the penalty is singular to working precision: some features (or samples) "
-            "are linear combinations of others; use a larger ridge or drop the redundant ones. "
-            "With fewer samples than features it may also be that some features have far larger "
-            "values than others; rescale them."
-        )
+    if info != 0:
+        raise _DigitsLost
     inverse, _ = dpotri(factor, lower=1, overwrite_c=1)
-    return _mirror(inverse)
+    inflation = diagonal * inverse.diagonal()
+    if not np.max(inflation) * np.finfo(float).eps <= _LOST:
+        raise _DigitsLost
+    return _mirror(inverse), inflation
 
 
 def _energies(X):
@@ -127,7 +139,7 @@ def _projections(X, energies):
     units of the columns, so that no column drowns in the rounding of another.
     """
     weights = np.random.default_rng(0).uniform(1.0, 2.0, X.shape[1])
-    weights /= np.sqrt(np.where(energies > _UNDERFLOW, energies, 1.0))
+    weights /= np.sqrt(np.where(energies > UNDERFLOW, energies, 1.0))
     return np.einsum("ik,k->i", X, weights), weights
 
 
@@ -140,10 +152,6 @@ def _row_blocks(X):
 # Errors on the training data -------------------------------------------------------------------
 
 
-class _Unavailable(AttributeError, ValueError):
-    """An attribute that these settings do not define (an AttributeError, so hasattr works)."""
-
-
 @dataclass(frozen=True, eq=False)
 class _Errors:
     """Mean squares by feature: training, leave-one-out, generalised cross-validation."""
@@ -151,17 +159,7 @@ class _Errors:
     train: np.ndarray
     loo: np.ndarray | None
     gcv: np.ndarray | None
-
-
-def _require_defined(left_out):
-    """Refuse leave-one-out values that came from a division by zero."""
-    if not np.isfinite(left_out).all():
-        feature = np.argwhere(~np.isfinite(np.atleast_2d(left_out)))[0, 1]
-        raise _Unavailable(
-            "leave-one-out is undefined here: without one of the samples the problem for feature "
-            f"{feature} is singular; use a larger ridge or more samples."
-        )
-    return left_out
+    doubt: exchange.Doubt | None = None
 
 
 def _divide(residuals, room):
@@ -172,31 +170,33 @@ def _divide(residuals, room):
 
 def _sum_errors(blocks, n_samples):
     """Gather :class:`_Errors` in one pass over blocks of (residuals, 1 - h)."""
-    train = loo = mean_room = 0.0
+    train = loo = mean_room = scale = 0.0
     for residuals, room in blocks:
-        train = train + np.einsum("ik,ik->k", residuals, residuals)
+        if not scale:  # squares of what a tiny ridge leaves of both would underflow
+            scale = max(room.max(), UNDERFLOW) if room.max() < np.sqrt(UNDERFLOW) else 1.0
+        scaled = residuals if scale == 1.0 else residuals / scale
+        train = train + np.einsum("ik,ik->k", scaled, scaled)
         mean_room = mean_room + room.sum(axis=0) / n_samples
         left_out = _divide(residuals, room)
         loo = loo + np.einsum("ik,ik->k", left_out, left_out)
     train, loo = train / n_samples, loo / n_samples
-    return _Errors(train, loo, train / mean_room**2)
+    return _Errors(train * scale**2, loo, train / (mean_room / scale) ** 2)
 
 
-def _room(residuals, D, slack, n_samples, floor):
-    """``1 - h`` from residuals R = P/D: (1 - g/n) + R^2 D/n, with rounding noise set to 0."""
+def _room(residuals, D, slack, n_samples):
+    """``1 - h`` from residuals R = P/D: (1 - g/n) + R^2 D/n, both positive."""
     room = residuals * (residuals * D)  # this order keeps tiny residuals from underflowing
     room /= n_samples
     room += slack[:, None]
-    room[room <= floor] = 0.0
     return room
 
 
-# The two routes --------------------------------------------------------------------------------
+# The three routes --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class _Solution:
-    """What both routes share: the data, the penalty and sums over the training rows.
+    """What all routes share: the data, the penalty and sums over the training rows.
 
     ``keep`` is the probability q that a coordinate is visible (1 without masking) and ``tau`` is
     (1 - q)/q. Errors are those of ``q A``, which acts on q times fewer coordinates.
@@ -208,14 +208,21 @@ class _Solution:
     tau: float
     D: np.ndarray
 
-    floor = 0.0
+    doubt = None
 
     def check_unchanged(self):
         """Refuse what needs the training data if they are no longer those of the fit."""
 
     def left_out_blocks(self):
         for rows, residuals, slack in self.training_blocks():
-            yield rows, residuals, _room(residuals, self.D, slack, len(self.X), self.floor)
+            yield rows, residuals, _room(residuals, self.D, slack, len(self.X))
+
+    def left_out(self):
+        """Leave-one-out residuals, and the doubt about them."""
+        left_out = np.empty_like(self.X)
+        for rows, residuals, room in self.left_out_blocks():
+            left_out[rows] = _divide(residuals, room)
+        return left_out, self.doubt
 
     @cached_property
     def errors(self):
@@ -223,7 +230,7 @@ class _Solution:
         self.check_unchanged()
         if not self.tau:
             blocks = ((residuals, room) for _, residuals, room in self.left_out_blocks())
-            return _sum_errors(blocks, len(self.X))
+            return replace(_sum_errors(blocks, len(self.X)), doubt=self.doubt)
         train = 0.0
         for _, residuals, _ in self.training_blocks():
             train = train + np.einsum("ik,ik->k", residuals, residuals) / len(self.X)
@@ -231,7 +238,7 @@ class _Solution:
         for columns, block in self.coef_blocks():
             squares = (self.keep * block) ** 2
             train[columns] += self.tau * np.einsum("j,jk->k", self.energies, squares)
-        return _Errors(train, None, None)
+        return _Errors(train, None, None, self.doubt)
 
     @property
     def pending(self):
@@ -246,21 +253,26 @@ class _Primal(_Solution):
 
     coef: np.ndarray
     projections: np.ndarray
+    ridge: float
 
     @classmethod
     def solve(cls, X, ridge, keep):
         tau = (1.0 - keep) / keep
         matrix = _half_product(X.T, 1.0 / len(X))
         energies = matrix.diagonal().copy()
-        _check_energies(X, energies, ridge)
-        np.einsum("kk->k", matrix)[...] += tau * energies + ridge / keep**2
-        matrix = _invert(matrix)
+        squares_in_range(X, energies, ridge)
+        np.einsum("kk->k", matrix)[...] += _penalties(energies, ridge, keep)
+        matrix, inflation = _invert(matrix)
         D = matrix.diagonal().copy()
         matrix /= -keep * D
         np.fill_diagonal(matrix, 0.0)
         matrix.flags.writeable = D.flags.writeable = False  # the lazy errors rest on them
         projections, _ = _projections(X, energies)
-        return cls(X, energies, keep, tau, D, matrix, projections)
+        solution = cls(X, energies, keep, tau, D, matrix, projections, ridge)
+        # Features that the penalty decouples from the others have no errors from them either.
+        coupled = np.sqrt(np.where(inflation > 1.0 + _TRUSTED, 1.0 - 1.0 / inflation, 0.0))
+        _check_coefficients(solution, inflation, coupled * np.sqrt(D), coupled / np.sqrt(D))
+        return solution
 
     def check_unchanged(self):
         with np.errstate(all="ignore"):  # the data may hold anything by now
@@ -270,15 +282,28 @@ class _Primal(_Solution):
         # |x|'|w| <= sqrt(d) |x w|, of which a scalar product loses at most d eps, twice here.
         rounding = 2.0 * self.X.shape[1] ** 1.5 * np.finfo(float).eps * lengths
         if not (np.isfinite(lengths).all() and np.all(change <= rounding)):
-            raise _Unavailable(
+            raise exchange.Unavailable(
                 "the training data changed in place after fit, so errors on them are no longer "
                 "defined; fit a copy (X.copy()) or fit again."
             )
 
-    @property
-    def floor(self):
-        """What rounding leaves of 1 - g/n when it is 0."""
-        return max(self.X.shape) * np.finfo(float).eps
+    @cached_property
+    def _exact(self):
+        """The long way, for what the short one says of samples that little else is like."""
+        return _Graded.solve(self.X, self.ridge, self.keep)
+
+    @cached_property
+    def errors(self):
+        try:
+            return super().errors
+        except _DigitsLost:
+            return self._exact.errors
+
+    def left_out(self):
+        try:
+            return super().left_out()
+        except _DigitsLost:
+            return self._exact.left_out()
 
     def transform(self, X):
         return _product(X, self.coef)
@@ -291,7 +316,16 @@ class _Primal(_Solution):
             residuals += X
             g = np.einsum("ik,k->i", residuals * X, self.D)  # sum_k P_ik x_ik
             slack = 1.0 - g / len(self.X)
+            if not self.tau and slack.min() < 0.1:
+                self._check_slack(X, residuals, slack)
             yield rows, residuals, slack
+
+    def _check_slack(self, X, residuals, slack):
+        """The same as `_check_shares`, for 1 - g/n of some samples."""
+        sizes = self.energies + _penalties(self.energies, self.ridge, self.keep)
+        spread = np.einsum("ik,ik,k->i", X, X, self.D)
+        spread += np.einsum("ik,ik,k->i", residuals, residuals, sizes * self.D**2)
+        _check_digits(slack, spread / len(self.X))
 
     def coef_blocks(self):
         for start in range(0, len(self.D), _BLOCK):
@@ -299,8 +333,26 @@ class _Primal(_Solution):
             yield columns, self.coef[:, columns]
 
 
+class _ByColumns(_Solution):
+    """A is formed when it is asked for, from `columns`."""
+
+    def coef_blocks(self):
+        d = len(self.D)
+        for start in range(0, d, _BLOCK):
+            columns = np.arange(start, min(start + _BLOCK, d))
+            yield columns, self.columns(columns)
+
+    @cached_property
+    def coef(self):
+        matrix = np.empty((len(self.D), len(self.D)), order="F")
+        for columns, block in self.coef_blocks():
+            matrix[:, columns] = block
+        matrix.flags.writeable = False
+        return matrix
+
+
 @dataclass(frozen=True, eq=False)
-class _Dual(_Solution):
+class _Dual(_ByColumns):
     """The same through n x n, with a copy of X because predictions rest on its rows.
 
     The penalty is s C with a number s (`scale`) and a diagonal C (`weights`). Then, with
@@ -311,45 +363,51 @@ class _Dual(_Solution):
     slack: np.ndarray
     scale: float
     weights: np.ndarray
+    own: np.ndarray
 
     @classmethod
     def solve(cls, X, ridge, keep):
         n, tau = len(X), (1.0 - keep) / keep
         energies = _energies(X)
-        _check_energies(X, energies, ridge)
+        squares_in_range(X, energies, ridge)
         X = X.copy(order="K")
         X.flags.writeable = False
         if tau:
-            scale, weights = 1.0, tau * energies + ridge / keep**2
+            scale, weights = 1.0, _penalties(energies, ridge, keep)
             matrix = _half_product(X / np.sqrt(weights), 1.0 / n)
         else:
             scale, weights = ridge, np.ones(X.shape[1])
             matrix = _half_product(X, 1.0 / n)
         np.einsum("ii->i", matrix)[...] += scale
-        G = _invert(matrix)
+        sizes = matrix.diagonal().copy()
+        G, inflation = _invert(matrix)
         P = _product(G.T if X.flags.c_contiguous else G, X)  # G = G'; P in the order of X
+        diagonal = G.diagonal().copy()
+        del matrix, G
         if tau:
             P /= weights
-        shares = 1.0 - np.einsum("ik,ik->k", X, P) / n  # s c_k Q_kk
-        _refine_small(shares, X, P, scale, weights)
-        D = shares / (scale * weights)
+        own = np.einsum("ik,ik->k", X, P) / n
+        shares = 1.0 - own  # s c_k Q_kk
+        with np.errstate(over="ignore"):
+            D = shares / (scale * weights)
         D.flags.writeable = False
         # 1 - g_i/n = s G_ii has no cancellation, so leave-one-out stays exact for tiny ridges.
-        return cls(X, energies, keep, tau, D, P, scale * G.diagonal(), scale, weights)
+        slack = scale * diagonal
+        solution = cls(X, energies, keep, tau, D, P, slack, scale, weights, own)
+        _check_shares(solution, diagonal, sizes)
+        own = np.sqrt(np.maximum(own, 0.0) / weights)
+        _check_coefficients(solution, inflation, own, weights * own / shares)
+        return solution
 
     def transform(self, X):
         inputs = X / self.weights
-        residuals = _product(_product(inputs, self.X.T), self.P)
-        residuals /= -len(self.X)
-        residuals += inputs
-        residuals /= self.scale * self.D
-        predictions = (X - residuals) / self.keep
-        # Where s c_k Q_kk is small, the feature itself drowns what the others say about it.
-        small = np.flatnonzero(self.scale * self.weights * self.D < _CANCELLED)
-        for start in range(0, len(small), _BLOCK):
-            chosen = small[start : start + _BLOCK]
-            predictions[:, chosen] = _product(X, self.columns(chosen))
-        return predictions
+        others = _product(_product(inputs, self.X.T), self.P)
+        others /= len(self.X)
+        inputs *= self.own
+        others -= inputs
+        alone = exchange.drowned(inputs, others)
+        others /= self.keep * self.scale * self.D
+        return exchange.predict_alone(others, X, self.columns, alone)
 
     def training_blocks(self):
         for rows in _row_blocks(self.X):
@@ -362,19 +420,6 @@ class _Dual(_Solution):
         block /= self.weights[:, None]
         return block
 
-    def coef_blocks(self):
-        for start in range(0, len(self.D), _BLOCK):
-            columns = slice(start, start + _BLOCK)
-            yield columns, self.columns(np.arange(len(self.D))[columns])
-
-    @cached_property
-    def coef(self):
-        matrix = np.empty((len(self.D), len(self.D)), order="F")
-        for columns, block in self.coef_blocks():
-            matrix[:, columns] = block
-        matrix.flags.writeable = False
-        return matrix
-
 
 def _others(X, columns, chosen):
     """X' times some columns of X Q, without what a feature says of itself."""
@@ -383,47 +428,87 @@ def _others(X, columns, chosen):
     return products
 
 
-def _refine_small(shares, X, P, scale, weights):
-    r"""Compute the small ones of :math:`y_k = s c_k Q_{kk}` again, in place, without cancellation.
+def _check_shares(solution, G, sizes):
+    """Leave if s c_k Q_kk = 1 - x_k'G x_k/(n c_k) is left with rounding errors alone.
 
-    As :math:`Q = Q (S + s C) Q`, with the column :math:`P_k = X Q e_k`,
-
-    .. math:: y_k = y_k^2 + b_k, \qquad b_k = \frac{s c_k}{n} \|P_k\|^2
-              + \sum_{j \ne k} \frac{c_k}{c_j} \Big(\frac{x_j^\top P_k}{n}\Big)^2 .
+    Those of G, in units of the roots of its diagonal entries, enter by X; those of the inverted
+    matrix, in units of the roots of its own, by P = GXC^-1.
     """
-    n = len(X)
-    small = np.flatnonzero(shares < _CANCELLED)
-    for start in range(0, len(small), _BLOCK):
-        chosen = small[start : start + _BLOCK]
-        columns, c = P[:, chosen], weights[chosen]
-        others = _others(X, columns, chosen) / n
-        b = scale * np.einsum("ik,ik->k", columns, columns) / n
-        b = c * (b + np.einsum("jk,jk,j->k", others, others, 1.0 / weights))
-        shares[chosen] = 2.0 * b / (1.0 + np.sqrt(np.maximum(1.0 - 4.0 * b, 0.0)))
+    X, P, spread = solution.X, solution.P, 0.0
+    for rows in _row_blocks(X):
+        spread = spread + np.einsum("ik,ik,i->k", X[rows], X[rows], G[rows]) / solution.weights
+        spread += np.einsum("ik,ik,i->k", P[rows], P[rows], sizes[rows]) * solution.weights
+    _check_digits(1.0 - solution.own, spread / len(X))
 
 
-def _check_energies(X, energies, ridge):
-    """Refuse overflow, underflow, and features without variation where nothing penalises them."""
-    if not np.isfinite(energies).all():
-        raise ValueError("the squares of X overflow; rescale X to values of moderate size.")
-    small = np.flatnonzero(energies < _UNDERFLOW)
-    seen = X[:, small].any(axis=0)
-    if ridge == 0.0 and not seen.all():
-        raise ValueError(
-            f"features {first_few(small[~seen])} are zero in every sample, which makes X'X "
-            "singular at ridge = 0; drop them or use ridge > 0."
-        )
-    # A tiny feature among others is harmless if the ridge is not tiny too: it predicts nothing.
-    if (ridge < _UNDERFLOW and small.size) or (small.size == len(energies) and seen.any()):
-        raise ValueError(
-            f"the squares of X underflow in features {first_few(small)}; rescale X (and the "
-            "ridge) to values of moderate size."
-        )
+def _check_coefficients(solution, inflation, left, right):
+    """Leave if rounding errors of size left_j right_k in A_jk are much for all of column k.
+
+    In units of the features they are not; but where these differ much, the largest coefficients
+    may be ones that predict next to nothing.
+    """
+    rounding = np.finfo(float).eps * np.max(inflation)
+    largest = np.max(left)
+    if rounding * largest <= 0.1 * _LOST * np.min(left, where=left > 0.0, initial=largest):
+        return
+    probes = np.random.default_rng(0).uniform(1.0, 2.0, (3, len(right)))
+    probes[1:] *= np.random.default_rng(1).choice([-1.0, 1.0], (2, len(right)))
+    sizes = np.abs(solution.transform(probes)).max(axis=0)
+    if np.any(rounding * largest * right > 0.1 * _ENOUGH * sizes):
+        raise _DigitsLost
+
+
+def _check_digits(difference, spread):
+    """Leave if a difference from 1 is not large beside rounding errors, of 1 and of `spread`."""
+    if not np.all((1.0 + spread) * np.finfo(float).eps <= _LOST * difference):
+        raise _DigitsLost
+
+
+@dataclass(frozen=True, eq=False)
+class _Graded(_ByColumns):
+    """The long way of ``mssl.exchange``, for any shape."""
+
+    answer: exchange.Answer
+    doubt: exchange.Doubt
+
+    @classmethod
+    def solve(cls, X, ridge, keep):
+        energies = _energies(X)
+        squares_in_range(X, energies, ridge)
+        X = X.copy(order="K")
+        X.flags.writeable = False
+        answer, doubt = exchange.solve(X, _penalties(energies, ridge, keep))
+        answer.D.flags.writeable = False
+        return cls(X, energies, keep, (1.0 - keep) / keep, answer.D, answer, doubt)
+
+    def transform(self, X):
+        return self.answer.predictions(X) / self.keep
+
+    def training_blocks(self):
+        for rows in _row_blocks(self.X):
+            yield rows, self.answer.residuals[rows], self.answer.slack[rows]
+
+    def columns(self, chosen):
+        return self.answer.columns(chosen) / self.keep
+
+
+def _penalties(energies, ridge, keep):
+    """The diagonal that is added to S."""
+    return (1.0 - keep) / keep * energies + ridge / keep**2
 
 
 def _solve(X, ridge, keep=1.0):
-    """Choose the route by shape: n x n when there are fewer samples than features."""
-    return (_Dual if X.shape[0] < X.shape[1] else _Primal).solve(X, ridge, keep)
+    """Choose the route by shape, or the long way where the short one would lose digits."""
+    try:
+        solution = (_Dual if X.shape[0] < X.shape[1] else _Primal).solve(X, ridge, keep)
+    except _DigitsLost:
+        solution = _Graded.solve(X, ridge, keep)
+    if not np.isfinite(solution.D).all():
+        raise ValueError(
+            f"1 / ridge overflows at ridge = {ridge:g}; rescale X and the ridge to values of "
+            "moderate size."
+        )
+    return solution
 
 
 def _check_ridge(ridge, shape, name="ridge"):
@@ -491,7 +576,7 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _unmasked(self):
         solution = self._fitted
         if solution.tau:
-            raise _Unavailable(
+            raise exchange.Unavailable(
                 "leave-one-out and GCV have no closed form with a mask_rate, because the masks' "
                 "penalty tau diag(S) changes with the row left out; use mask_rate=None or refit."
             )
@@ -510,7 +595,10 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @property
     def train_error_by_feature_(self):
         """ndarray of shape (n_features,): mean squared training residual of each feature."""
-        return self._fitted.errors.train
+        errors = self._fitted.errors
+        if errors.doubt is not None:
+            exchange.warn_of_digits(errors.doubt.train, "training errors")
+        return errors.train
 
     @property
     def train_error_(self):
@@ -520,7 +608,8 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @property
     def loo_error_by_feature_(self):
         """ndarray of shape (n_features,): mean squared leave-one-out residual of each feature."""
-        return _require_defined(self._unmasked.errors.loo)
+        errors = self._unmasked.errors
+        return self._trusted(errors.loo, errors.doubt)
 
     @property
     def loo_error_(self):
@@ -530,12 +619,30 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @property
     def gcv_error_by_feature_(self):
         """ndarray of shape (n_features,): training error over the squared mean of 1 - h_ik."""
-        return self._unmasked.errors.gcv
+        errors = self._unmasked.errors
+        if errors.doubt is not None:
+            exchange.warn_of_digits(errors.doubt.train, "errors of generalised cross-validation")
+        return errors.gcv
 
     @property
     def gcv_error_(self):
         """float: mean of `gcv_error_by_feature_`."""
         return float(self.gcv_error_by_feature_.mean())
+
+    @staticmethod
+    def _trusted(left_out, doubt):
+        """Leave-one-out values, refused if undefined, with a warning if few digits hold."""
+        exchange.require_defined(left_out, doubt)
+        if doubt is not None:
+            exchange.warn_of_digits(doubt.loo, "leave-one-out errors", stacklevel=5)
+        return left_out
+
+    def _keep(self, solution):
+        """Store a solution, with a warning if few of its digits hold."""
+        if solution.doubt is not None:
+            exchange.warn_of_digits(solution.doubt.fit, "coef_ and D_")
+        self._solution = solution
+        return self
 
     def transform(self, X):
         r"""Predict each coordinate from all the others.
@@ -550,7 +657,7 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         X_hat : ndarray of shape (n_samples, n_features)
-            Predictions; entry (i, k) does not depend on entry (i, k) of `X`.
+            Predictions; entry (i, k) does not depend on entry (i, k) of `X`, however large it is.
         """
         return self._predictions(X)
 
@@ -624,8 +731,9 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         solution = self._fitted
         X = self._validate(X, reset=False)
         total = np.einsum("ik,ik->", X, X)
-        missed = X - solution.transform(X)
-        return float(1.0 - np.einsum("ik,ik->", missed, missed) / total) if total > 0 else 1.0
+        predicted = solution.transform(X)
+        # |x|^2 - |x - p|^2 = p'(2x - p), which keeps its digits where p is small.
+        return float(np.einsum("ik,ik->", predicted, 2.0 * X - predicted) / total if total else 1.0)
 
     def loo_residuals(self, X):
         r"""Leave-one-out residuals of the training data, exactly and without a refit.
@@ -668,10 +776,7 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 "loo_residuals needs the data of the fit, rows in the same order; "
                 "for other data use residual(X)."
             )
-        left_out = np.empty_like(X)
-        for rows, residuals, room in solution.left_out_blocks():
-            left_out[rows] = _divide(residuals, room)
-        return _require_defined(left_out)
+        return self._trusted(*solution.left_out())
 
 
 class MaskedRegression(_MaskedBase):
@@ -731,15 +836,23 @@ class MaskedRegression(_MaskedBase):
 
     **Route.** With n >= d: BLAS syrk, then LAPACK potrf and potri, in the one d x d buffer that
     ends as `coef_`. With n < d: the same on n x n, and `transform`, `D_` and the errors form no
-    d x d array; there a feature 10^5 times larger than the others keeps about five digits of its
-    column of `coef_`, of `D_` and of its errors at a ridge of 0.001, so rescale it. Integers and
-    float32 are converted to float64, because the Gram matrix squares the condition number of X.
+    d x d array. Either costs digits where rows or columns of X differ by orders of magnitude or
+    nearly depend on one another. This is noticed, and the same is then computed by exchange steps
+    (Cholesky with a choice of pivots, in effect) at several to many times the cost, without these
+    losses and still without a d x d array if n < d. An `AccuracyWarning` says how many digits of
+    the result hold when the data leave fewer than six: rounding X itself then changes the others.
+    Integers and float32 are converted to float64.
 
     **What is kept.** Errors on the training data cost as much as the fit, so they wait for the
     first access. For this the estimator keeps X: with n >= d a reference (if X is a contiguous
     float64 array) and one number a row, by which it notices when X was changed in place
-    meanwhile; with n < d, where predictions rest on the rows too, a copy. So nothing that was
-    fitted changes with X afterwards. Pickles hold X.
+    meanwhile; with n < d, where predictions rest on the rows too, and after exchange steps, a
+    copy. So nothing that was fitted changes with X afterwards. Pickles hold X.
+
+    **In a search.** scikit-learn's named scores compare predictions with y, and there is none: give
+    X twice, ``GridSearchCV(..., scoring="neg_mean_squared_error").fit(X, X)``. With ``fit(X)``
+    alone they are NaN at each ridge and the search picks the first; without `scoring`, `score` is
+    used and ``fit(X)`` is right. The ridge has the units of X squared.
 
     **Mask rate.** Let each coordinate be visible with probability :math:`q` (one minus the mask
     rate), hidden ones be 0, and one :math:`A` serve all masks. Averaging the squared error over
@@ -799,8 +912,13 @@ class MaskedRegression(_MaskedBase):
         Raises
         ------
         ValueError
-            If X has NaN or infinite entries or fewer than two rows, if a parameter is out of
-            range, or if the problem is singular.
+            If X has NaN, infinite or masked entries or fewer than two rows, if a parameter is out
+            of range, or if the problem is singular to working precision.
+
+        Warns
+        -----
+        AccuracyWarning
+            If fewer than six digits of `coef_` and `D_` hold.
         """
         ridge = non_negative(self.ridge, "ridge")
         rate = 0.0 if self.mask_rate is None else self.mask_rate
@@ -808,8 +926,7 @@ class MaskedRegression(_MaskedBase):
         X = self._validate(X, reset=True)
         if keep == 1.0:
             _check_ridge(ridge, X.shape)
-        self._solution = _solve(X, ridge, keep)
-        return self
+        return self._keep(_solve(X, ridge, keep))
 
 
 def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
@@ -880,8 +997,9 @@ class MaskedRegressionCV(_MaskedBase):
 
     Parameters
     ----------
-    ridges : sequence of float, default=(0.001, 0.01, 0.1, 1.0, 10.0)
-        Penalties :math:`\lambda` to try, in the sense of :class:`MaskedRegression`.
+    ridges : float or iterable of float, default=(0.001, 0.01, 0.1, 1.0, 10.0)
+        Penalties :math:`\lambda` to try, in the sense of :class:`MaskedRegression` and in units
+        of the data squared.
 
     Attributes
     ----------
@@ -902,12 +1020,14 @@ class MaskedRegressionCV(_MaskedBase):
     -----
     One eigendecomposition, of :math:`S` (n >= d) or of :math:`XX^\top/n` (n < d), serves all
     ridges: :math:`Q = V (s + \lambda)^{-1} V^\top`, after which a ridge costs one matrix product.
-    A ridge so small beside the largest eigenvalue that rounding would show has a factorisation
-    of its own, that of :class:`MaskedRegression`. The chosen ridge is then fitted by Cholesky, so
+    A ridge so small beside the largest eigenvalue that rounding would show, or data with rows or
+    columns that would lose digits, have a factorisation of their own, that of
+    :class:`MaskedRegression`. The chosen ridge is then fitted by Cholesky, so
     that `coef_` is that of :class:`MaskedRegression` to the last bit. Leave-one-out keeps the
     penalty :math:`n\lambda` of the sum of squares, as in :meth:`MaskedRegression.loo_residuals`.
     A ``UserWarning`` says when the best ridge is an end of the grid, because a better one may lie
-    beyond.
+    beyond. The default grid suits features of variance about 1; the ridge has the units of the data
+    squared, so multiply the grid by ``(X**2).mean()`` for data in other units.
 
     Examples
     --------
@@ -924,6 +1044,22 @@ class MaskedRegressionCV(_MaskedBase):
 
     def __init__(self, ridges=(0.001, 0.01, 0.1, 1.0, 10.0)):
         self.ridges = ridges
+
+    def get_params(self, deep=True):
+        """Parameters by name; an iterator is read into a tuple, so that it can be read again.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Ignored, as no parameter is an estimator.
+
+        Returns
+        -------
+        params : dict
+        """
+        if isinstance(self.ridges, Iterator):
+            self.ridges = tuple(self.ridges)
+        return super().get_params(deep)
 
     def fit(self, X, y=None):
         r"""Compute the leave-one-out error at each ridge and :math:`\hat A` at the best.
@@ -943,29 +1079,48 @@ class MaskedRegressionCV(_MaskedBase):
         Raises
         ------
         ValueError
-            If X or `ridges` are out of range, or if the problem is singular at one of them.
+            If X or `ridges` are out of range, or if the problem is singular at one of them, with
+            all samples or without one.
+
+        Warns
+        -----
+        UserWarning
+            If the best ridge is an end of the grid, and an `AccuracyWarning` if fewer than six
+            digits of the leave-one-out errors hold.
         """
-        ridges = _ridge_grid(self.ridges)
+        ridges = _ridge_grid(self.get_params()["ridges"])
         X = self._validate(X, reset=True)
         for ridge in ridges:
             _check_ridge(ridge, X.shape)
-        _check_energies(X, _energies(X), min(ridges))
+        squares_in_range(X, _energies(X), min(ridges))
         path = _ridge_path(X, ridges)
-        self.loo_errors_by_feature_ = np.array([_require_defined(each.loo) for each in path])
+        self.loo_errors_by_feature_ = np.array(
+            [exchange.require_defined(each.loo, each.doubt) for each in path]
+        )
+        _warn_of_path(path, ridges)
         self.loo_errors_ = self.loo_errors_by_feature_.mean(axis=1)
         self.train_errors_ = np.array([each.train.mean() for each in path])
         self.gcv_errors_ = np.array([each.gcv.mean() for each in path])
         self.ridge_ = ridges[int(np.argmin(self.loo_errors_))]
         _warn_at_end(self.ridge_, ridges)
-        self._solution = _solve(X, self.ridge_)
-        return self
+        return self._keep(_solve(X, self.ridge_))
 
 
 def _ridge_grid(ridges):
     """Return the grid as a list of floats, or raise ValueError."""
-    if np.ndim(ridges) != 1 or len(ridges) == 0:
-        raise ValueError(f"ridges must be a non-empty sequence of numbers, got {ridges!r}.")
-    return [non_negative(ridge, f"ridges[{j}]") for j, ridge in enumerate(ridges)]
+    if not isinstance(ridges, Iterable) or getattr(ridges, "ndim", 1) == 0:
+        return [non_negative(ridges, "ridges")]
+    grid = [] if isinstance(ridges, str) else list(ridges)
+    if not grid:
+        raise ValueError(f"ridges must be a number or several numbers, got {ridges!r}.")
+    return [non_negative(ridge, f"ridges[{j}]") for j, ridge in enumerate(grid)]
+
+
+def _warn_of_path(path, ridges):
+    """Say at which ridge the fewest digits of the leave-one-out errors hold."""
+    worst = [0.0 if each.doubt is None else each.doubt.loo.max() for each in path]
+    j = int(np.argmax(worst))
+    exchange.warn_of_digits(worst[j], f"leave-one-out errors at ridge = {ridges[j]:g}")
 
 
 def _warn_at_end(best, ridges):
@@ -987,12 +1142,18 @@ def _ridge_path(X, ridges):
     rounding = np.finfo(float).eps * s[-1]  # of each eigenvalue
 
     def errors(ridge):
-        allowed = _TRUSTED * (s[0] + ridge)
-        if rounding <= allowed:
+        relative = rounding / (s[0] + ridge) if ridge > 0.0 or s[0] > 0.0 else np.inf
+        if relative <= _TRUSTED:
             D, slack, residuals = factors(ridge)
-            # The dual has ridge * D as a difference from 1, so its digits count from there.
-            if not dual or rounding <= allowed * ridge * D.min():
+            # These are differences from 1, so their digits count from there.
+            if dual and relative <= _TRUSTED * (ridge * D.min()):
                 return _shared_errors(X, D, slack, residuals)
+            if not dual and relative <= _LOST * slack.min():
+                found = _shared_errors(X, D, slack, residuals)
+                # Eigenvectors keep no digits of a feature far below the others.
+                size = np.min(np.sqrt(D * found.train), where=found.train > 0.0, initial=1.0)
+                if np.finfo(float).eps * np.sqrt(s[-1] / (s[0] + ridge)) <= _LOST * size:
+                    return found
         return _single_errors(X, ridge)
 
     return [errors(ridge) for ridge in ridges]
@@ -1000,10 +1161,9 @@ def _ridge_path(X, ridges):
 
 def _shared_errors(X, D, slack, residuals):
     """:class:`_Errors` from what the eigendecomposition says at one ridge."""
-    n, d = X.shape
-    floor = 0.0 if n < d else max(X.shape) * np.finfo(float).eps
+    n = len(X)
     blocks = (
-        (block, _room(block, D, slack[rows], n, floor))
+        (block, _room(block, D, slack[rows], n))
         for rows in _row_blocks(X)
         for block in [residuals(rows)]
     )

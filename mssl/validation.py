@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 __all__ = [
+    "UNDERFLOW",
     "as_generator",
     "covariance_model",
     "data_matrix",
@@ -24,9 +25,13 @@ __all__ = [
     "real_copy",
     "real_number",
     "require_writable",
+    "squares_in_range",
     "true_or_false",
     "unit_columns",
 ]
+
+
+UNDERFLOW = np.finfo(float).tiny / np.finfo(float).eps  # squares below this have lost digits
 
 
 def positive_integer(value, name: str, minimum: int = 1) -> int:
@@ -209,3 +214,25 @@ def as_generator(rng) -> np.random.Generator:
         f"rng must be a numpy.random.Generator or an integer seed, got {rng!r}; "
         "use numpy.random.default_rng(0)."
     )
+
+
+def squares_in_range(X, energies, ridge) -> None:
+    """Refuse X if its squares, of the given means by feature, leave the range of floats.
+
+    That is overflow, underflow, and features without variation where nothing penalises them.
+    """
+    if not np.isfinite(energies).all():
+        raise ValueError("the squares of X overflow; rescale X to values of moderate size.")
+    small = np.flatnonzero(energies < UNDERFLOW)
+    seen = X[:, small].any(axis=0)
+    if ridge == 0.0 and not seen.all():
+        raise ValueError(
+            f"features {first_few(small[~seen])} are zero in every sample, which makes X'X "
+            "singular at ridge = 0; drop them or use ridge > 0."
+        )
+    # A tiny feature among others is harmless if the ridge is not tiny too: it predicts nothing.
+    if (ridge < UNDERFLOW and small.size) or (small.size == len(energies) and seen.any()):
+        raise ValueError(
+            f"the squares of X underflow in features {first_few(small)}; rescale X (and the "
+            "ridge) to values of moderate size."
+        )

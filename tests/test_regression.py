@@ -2,10 +2,10 @@
 
 import inspect
 import pickle
+import re
 import tracemalloc
 import warnings
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -21,8 +21,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mssl.regression as regression
+from mssl.exceptions import AccuracyWarning
 from mssl.masking import Exactly
 from mssl.regression import MaskedRegression, MaskedRegressionCV, masked_regression
+from tests.oracles import Exact
 
 SHAPES = [(60, 20), (21, 20), (20, 20), (15, 30), (2, 7), (9, 1)]
 
@@ -360,35 +362,6 @@ def test_small_mask_rate_tends_to_one_coordinate_at_a_time():
     np.testing.assert_allclose(masked.coef_, MaskedRegression(0.2).fit(X).coef_, atol=1e-8)
 
 
-@pytest.mark.parametrize(("factor", "digits"), [(1.0, 12), (1e2, 9), (1e3, 7), (1e4, 5)])
-def test_dual_with_one_loud_feature_against_many_digits(factor, digits):
-    """Where Q_kk is tiny for a feature, taking it as a difference from 1 would leave nothing."""
-    n, d, ridge, loud, tolerance = 8, 11, 1e-3, 3, 10.0**-digits
-    X = data(n, d)
-    X[:, loud] *= factor
-    model = MaskedRegression(ridge).fit(X)
-
-    def exact(rows, ridge):
-        """The diagonal of Q and the column of A, with 60 digits."""
-        with mpmath.workdps(60):
-            S = mpmath.matrix(rows.tolist())
-            Q = (S.T * S / len(rows) + ridge * mpmath.eye(d)) ** -1
-            column = [0.0 if j == loud else float(-Q[j, loud] / Q[loud, loud]) for j in range(d)]
-            return np.array([float(Q[k, k]) for k in range(d)]), np.array(column)
-
-    D, column = exact(X, mpmath.mpf(ridge))
-    np.testing.assert_allclose(model.D_, D, rtol=tolerance)
-    scale = np.abs(column).max()
-    np.testing.assert_allclose(model.coef_[:, loud], column, atol=tolerance * scale)
-    predicted = X @ column
-    np.testing.assert_allclose(
-        model.transform(X)[:, loud], predicted, atol=tolerance * np.abs(predicted).max()
-    )
-    _, without_first = exact(X[1:], mpmath.mpf(ridge) * n / (n - 1))
-    left_out = X[0, loud] - X[0] @ without_first
-    assert model.loo_residuals(X)[0, loud] == pytest.approx(left_out, rel=10 * tolerance)
-
-
 def test_mask_rate_of_zero_is_none():
     X = data(40, 5)
     none, zero = MaskedRegression(0.2).fit(X), MaskedRegression(0.2, 0.0).fit(X)
@@ -403,6 +376,182 @@ def test_mask_rate_has_no_leave_one_out():
         model.loo_residuals(X)
     for name in ("loo_error_", "gcv_error_", "loo_error_by_feature_", "gcv_error_by_feature_"):
         assert not hasattr(model, name)
+
+
+# Rows and columns of very unequal size, and nearly singular data ---------------------------------
+
+
+def relative(found, expected):
+    """Largest distance of each column in units of its largest entry."""
+    size = np.abs(expected).max(axis=0)
+    return np.max(np.abs(found - expected).max(axis=0) / size)
+
+
+@pytest.mark.parametrize("mask_rate", [0.0, 0.4])
+@pytest.mark.parametrize("factor", [1.0, 1e2, 1e4, 1e6, 1e8, 1e11])
+@pytest.mark.parametrize("loud", [[3], [0, 5], [1, 2, 6, 9]])
+def test_fewer_rows_than_columns_with_loud_features(loud, factor, mask_rate):
+    X, new = data(7, 12), data(4, 12, seed=1)
+    X[:, loud] *= factor
+    new[:, loud] *= factor
+    model, exact = MaskedRegression(0.02, mask_rate).fit(X), Exact(X, 0.02, mask_rate)
+    assert relative(model.predict(new), exact.predictions(new)) < 1e-9
+    assert relative(model.coef_, exact.coef) < 1e-9
+    np.testing.assert_allclose(model.D_, exact.D, rtol=1e-9)
+    np.testing.assert_allclose(model.train_error_by_feature_, exact.train, rtol=1e-9)
+    if not mask_rate:
+        assert relative(model.loo_residuals(X), exact.left_out) < 1e-9
+        np.testing.assert_allclose(model.gcv_error_by_feature_, exact.gcv, rtol=1e-9)
+        path = MaskedRegressionCV([0.02]).fit(X)
+        by_feature = np.mean(exact.left_out**2, axis=0)
+        np.testing.assert_allclose(path.loo_errors_by_feature_[0], by_feature, rtol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 1e-6, 0.3, 1e4])
+@pytest.mark.parametrize("factor", [1e-9, 1e2, 3e3, 3e4, 1e5, 1e8, 1e12])
+@pytest.mark.parametrize("loud", [[0], [2, 7], list(range(6))])
+def test_more_rows_than_columns_with_loud_rows(loud, factor, ridge):
+    X = data(14, 4)
+    X[loud] *= factor
+    exact = Exact(X, ridge)
+    by_feature = np.mean(exact.left_out**2, axis=0)
+    model, path = MaskedRegression(ridge).fit(X), MaskedRegressionCV(ridge).fit(X)
+    assert relative(model.coef_, exact.coef) < 1e-8
+    np.testing.assert_allclose(model.D_, exact.D, rtol=1e-8)
+    assert relative(model.loo_residuals(X), exact.left_out) < 1e-8
+    np.testing.assert_allclose(model.loo_error_by_feature_, by_feature, rtol=1e-8)
+    np.testing.assert_allclose(model.train_error_by_feature_, exact.train, rtol=1e-8)
+    np.testing.assert_allclose(path.loo_errors_by_feature_[0], by_feature, rtol=1e-8)
+
+
+def test_a_loud_row_is_not_called_singular():
+    X = data(40, 6, seed=1)
+    X[0] *= 1e5
+    path = MaskedRegressionCV([0.0, *np.logspace(-3, 12, 16)]).fit(X)
+    expected = [MaskedRegression(ridge).fit(X).loo_error_ for ridge in path.ridges]
+    np.testing.assert_allclose(path.loo_errors_, expected, rtol=1e-8)
+    assert path.loo_errors_[3] == pytest.approx(np.mean(Exact(X, path.ridges[3]).left_out ** 2))
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-6, 1e-8, 1e-10, 1e-12, 1e-13, 1e-15])
+@pytest.mark.parametrize("kind", ["columns", "rows", "in other units"])
+def test_nearly_singular_data_are_right_or_warned_of_or_refused(distance, kind):
+    """And never silently worse than six digits, nor worse than the warning says."""
+    X, ridge = data(12, 5), 0.0
+    X[:, 2] = X[:, 0] + distance * X[:, 2]
+    if kind == "rows":
+        X, ridge = X.T, 1e-40
+    if kind == "in other units":
+        X = X * [1e-6, 1.0, 1e9, 1e3, 1.0]
+    model = MaskedRegression(ridge)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            model.fit(X)
+        except ValueError as error:
+            assert "singular to working precision" in str(error)
+            assert distance < 1e-11
+            return
+    assert distance > 1e-15
+    digits = 6
+    for each in caught:
+        assert each.category is AccuracyWarning
+        found = re.search(r"hold (?:about (\d) digits|one digit),", str(each.message))
+        digits = int(found[1] or 1)
+        assert digits < 6 and distance < 1e-7
+    assert caught or distance > 1e-11
+    assert relative(model.coef_, Exact(X, ridge).coef) < 10.0**-digits
+
+
+def test_unequal_units_alone_are_no_reason_for_a_warning():
+    X = data(30, 8) * 10.0 ** np.arange(-16, 16, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for rows in (X, X[:6]):
+            model = MaskedRegression(1e-30).fit(rows)
+            assert np.isfinite(model.loo_error_)
+
+
+@pytest.mark.parametrize("shape", [(5, 12), (12, 5), (6, 6)])
+@pytest.mark.parametrize("scale", [1e-12, 1e-8, 1.0, 1e12])
+@pytest.mark.parametrize("mask_rate", [None, 0.3])
+def test_predictions_are_products_with_coefficients_at_any_ridge(shape, scale, mask_rate):
+    X, new = scale * data(*shape), scale * data(4, shape[1], seed=1)
+    for exponent in range(-4, 30, 4):
+        model = MaskedRegression(10.0**exponent, mask_rate).fit(X)
+        np.testing.assert_allclose(model.predict(new), new @ model.coef_, rtol=1e-10)
+        explained = np.einsum("ik,ik->", new @ model.coef_, 2 * new - new @ model.coef_)
+        assert model.score(new) == pytest.approx(explained / np.sum(new**2), rel=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(5, 12), (12, 5)])
+@pytest.mark.parametrize("mask_rate", [None, 0.3])
+@pytest.mark.parametrize("loud", [1.0, 1e7])
+def test_a_prediction_does_not_depend_on_its_own_entry(shape, mask_rate, loud):
+    X, new = data(*shape), data(6, shape[1], seed=1)
+    X[:, :2] *= loud
+    model = MaskedRegression(0.1, mask_rate).fit(X)
+    for k in (0, 3):
+        before = model.predict(new)[:, k]
+        for size in (1e6, 1e12, 1e20, -1e100):
+            changed = new.copy()
+            changed[:, k] = size
+            np.testing.assert_allclose(model.predict(changed)[:, k], before, rtol=1e-10)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    n=st.integers(2, 10),
+    d=st.integers(2, 10),
+    power=st.integers(-12, 12),
+    ridge=st.floats(1e-9, 1e6),
+    mask_rate=st.sampled_from([0.0, 0.3]),
+    loud=st.sampled_from([1.0, 1e6]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_units_do_not_matter(n, d, power, ridge, mask_rate, loud, seed):
+    """X times c with the ridge times c^2 is the same problem."""
+    X, new, c = data(n, d, seed), data(3, d, seed=1), 10.0**power
+    X[0] *= loud
+    X[:, -1] *= loud
+    one = MaskedRegression(ridge, mask_rate).fit(X)
+    two = MaskedRegression(ridge * c * c, mask_rate).fit(X * c)
+    assert relative(two.coef_, one.coef_) < 1e-8
+    assert relative(two.predict(new * c) / c, one.predict(new)) < 1e-8
+    np.testing.assert_allclose(two.D_ * c * c, one.D_, rtol=1e-8)
+    found = two.train_error_by_feature_ / c / c
+    np.testing.assert_allclose(found, one.train_error_by_feature_, rtol=1e-8)
+    if not mask_rate:
+        assert relative(two.loo_residuals(X * c) / c, one.loo_residuals(X)) < 1e-8
+        paths = [MaskedRegressionCV(r).fit(Z) for r, Z in ((ridge, X), (ridge * c * c, X * c))]
+        np.testing.assert_allclose(paths[1].loo_errors_ / c / c, paths[0].loo_errors_, rtol=1e-8)
+
+
+def test_huge_ridges_are_quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for X in (data(5, 12), data(12, 5)):
+            for ridge in (1e150, 1e300):
+                found = MaskedRegressionCV((ridge,)).fit(X).loo_errors_[0]
+                assert found == pytest.approx(np.mean(X**2), rel=1e-12)
+
+
+@pytest.mark.parametrize("ridge", [1e-100, 1e-170, 1e-280])
+def test_tiny_ridges_are_quiet_and_have_all_errors(ridge):
+    X, limit = data(5, 12), Exact(data(5, 12), 1e-60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, path = MaskedRegression(ridge).fit(X), MaskedRegressionCV(ridge).fit(X)
+        assert model.train_error_ < 1e-99
+        for each in (model, path):
+            np.testing.assert_allclose(each.gcv_error_by_feature_, limit.gcv, rtol=1e-9)
+            assert each.loo_error_ == pytest.approx(np.mean(limit.left_out**2), rel=1e-9)
+        assert path.gcv_errors_[0] == pytest.approx(limit.gcv.mean(), rel=1e-9)
+
+
+def test_a_ridge_whose_inverse_overflows_is_refused():
+    with pytest.raises(ValueError, match="1 / ridge overflows at ridge = 1e-310"):
+        MaskedRegression(1e-310).fit(data(4, 9))
 
 
 # Choice of the ridge ---------------------------------------------------------------------------
@@ -462,6 +611,24 @@ def test_path_includes_the_ridgeless_end_without_warning():
     model = MaskedRegressionCV([0.0, 0.1, 1.0]).fit(X)
     assert model.ridge_ == 0.0
     assert model.loo_errors_[0] == pytest.approx(MaskedRegression(0.0).fit(X).loo_error_, rel=1e-9)
+
+
+def test_ridges_may_be_one_number_or_anything_to_iterate_over():
+    X = data(25, 20) + 2 * np.random.default_rng(0).standard_normal((25, 1))
+    grid = [1e-4, 0.1, 0.3, 1000.0]
+    expected = MaskedRegressionCV(grid).fit(X).loo_errors_
+    for ridges in (np.array(grid), tuple(grid), dict.fromkeys(grid), iter(grid), map(float, grid)):
+        model = MaskedRegressionCV(ridges)
+        np.testing.assert_array_equal(model.fit(X).loo_errors_, expected)
+        np.testing.assert_array_equal(model.fit(X).loo_errors_, expected)
+    for number in (0.1, np.float64(0.1), np.array(0.1)):
+        model = MaskedRegressionCV(number).fit(X)
+        assert model.ridge_ == 0.1
+        np.testing.assert_array_equal(model.loo_errors_, expected[1:2])
+    assert clone(MaskedRegressionCV(0.1)).get_params() == {"ridges": 0.1}
+    drawn = MaskedRegressionCV(ridge for ridge in grid)
+    np.testing.assert_array_equal(clone(drawn).fit(X).loo_errors_, expected)
+    np.testing.assert_array_equal(drawn.fit(X).loo_errors_, expected)
 
 
 @pytest.mark.parametrize(
@@ -535,8 +702,11 @@ def test_refuses_entries_hidden_by_a_masked_array(estimator):
         (MaskedRegression(0.0, 0.5), data(4, 5) * 1e-170, "squares of X underflow"),
         (MaskedRegression(0.0), np.zeros((9, 7)), r"\[0, 1, 2, 3, 4\] and 2 more are zero"),
         (MaskedRegressionCV([0.0, 1.0]), data(9, 5) * 1e-160, "squares of X underflow"),
-        (MaskedRegressionCV([]), data(9, 5), "non-empty sequence"),
-        (MaskedRegressionCV(1.0), data(9, 5), "non-empty sequence"),
+        (MaskedRegressionCV([]), data(9, 5), "a number or several numbers"),
+        (MaskedRegressionCV("0.1"), data(9, 5), "a number or several numbers"),
+        (MaskedRegressionCV(None), data(9, 5), "ridges must be a real number"),
+        (MaskedRegressionCV(-1.0), data(9, 5), "ridges must be finite and not negative"),
+        (MaskedRegressionCV([[0.1, 1.0]]), data(9, 5), r"ridges\[0\] must be a real number"),
         (MaskedRegressionCV([0.1, -2.0]), data(9, 5), r"ridges\[1\] must be finite and not neg"),
         (MaskedRegressionCV([0.0, 1.0]), data(5, 5), "ridge = 0 makes"),
         (MaskedRegressionCV([0.0, 1.0]), data(9, 5) * [1, 0, 1, 1, 1], r"\[1\] are zero"),
