@@ -13,6 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from . import exchange
+from .exchange import Doubt
 from .results import mean_and_error
 from .validation import (
     as_generator,
@@ -22,6 +24,7 @@ from .validation import (
     positive_integer,
     positive_vector,
     real_array,
+    squares_in_range,
 )
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "estimate_spikes",
 ]
 
+_LOST = 1e-9  # relative error from rounding beyond which singular values are not used
 _ENTRIES = 1 << 18  # entries of the flipped matrices that are in memory at once
 
 
@@ -44,10 +48,62 @@ _ENTRIES = 1 << 18  # entries of the flipped matrices that are in memory at once
 def _data(X) -> np.ndarray:
     """Return X as a float matrix without a silent feature, or say what is wrong."""
     X = data_matrix(X)
-    silent = np.flatnonzero((X**2).sum(axis=0) == 0.0)
+    silent = np.flatnonzero(~X.any(axis=0))
     if silent.size:
         raise ValueError(f"Features {first_few(silent)} are zero in every row; drop them.")
     return X
+
+
+def _in_range(X, ridge):
+    """Refuse X if its squares leave the range of floats."""
+    squares_in_range(X, np.einsum("ik,ik->k", X, X) / len(X), ridge)
+
+
+@dataclass(frozen=True, eq=False)
+class _AtRidge:
+    """What one ridge makes of X.
+
+    `D` is diag Q, `residuals` are P/D, `slack` and `share` are 1 - g/n and g/n of each row;
+    `kept` and `lost` are the eigenvalues of W = ridge (XX'/n + ridge)^-1 and of I - W.
+    """
+
+    D: np.ndarray
+    residuals: np.ndarray
+    slack: np.ndarray
+    share: np.ndarray
+    kept: np.ndarray
+    lost: np.ndarray
+    doubt: Doubt | None = None
+
+    @property
+    def room(self) -> float:
+        """1 - df1/n."""
+        return float(self.slack.mean())
+
+    @property
+    def df1(self) -> float:
+        return float(self.share.sum())
+
+    @property
+    def df2(self) -> float:
+        """n (1 - 1/slope) with the slope of ridge/room, as n^2 var(w) / sum w^2 of W's n w."""
+        largest = self.kept.max()
+        smaller = self.lost if self.lost.max() < largest else self.kept
+        spread = np.var(smaller / largest) / np.sum((self.kept / largest) ** 2)
+        return float(len(self.kept) ** 2 * spread)
+
+    @property
+    def df2_room(self) -> float:
+        """1 - df2/n."""
+        scaled = self.kept / self.kept.max()
+        return float(scaled.mean() ** 2 / np.mean(scaled**2))
+
+    @property
+    def inflation(self) -> float:
+        """How much dependence between the rows' losses enlarges the standard error."""
+        scaled = self.kept / self.kept.max()
+        effective = np.sum(scaled**2) ** 2 / np.sum(scaled**4)
+        return float(np.sqrt(len(scaled) / effective * (1.0 + self.df2 / len(scaled))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +117,13 @@ class _Decomposed:
         U, root, V = np.linalg.svd(self.X / np.sqrt(len(self.X)), full_matrices=False)
         return U, root**2, V
 
-    def at(self, ridge: float):
-        """Return diag Q, the residuals P/D and 1 - g/n of every row at one ridge."""
+    @cached_property
+    def squared_scores(self):
+        """Of each row in each direction; in this form a quiet row keeps its digits."""
+        return (self.X @ self.factors[2].T) ** 2 / len(self.X)
+
+    def at(self, ridge: float) -> _AtRidge:
+        """Return :class:`_AtRidge`, by the singular values wherever they hold enough digits."""
         n, d = self.X.shape
         U, s, V = self.factors
         shrink = 1.0 / (s + ridge)
@@ -71,24 +132,32 @@ class _Decomposed:
         outside_columns = 0.0 if d <= n else np.maximum(1.0 - np.sum(V**2, axis=0), 0.0)
         slack = outside_rows + U**2 @ (ridge * shrink)
         D = outside_columns / ridge + shrink @ V**2
-        residuals = (U * (np.sqrt(n * s) * shrink)) @ V / D
-        return D, residuals, slack
+        difference = min(1.0, slack.min() if n > d else 1.0, ridge * D.min() if d > n else 1.0)
+        rounding = np.finfo(float).eps * np.sqrt(s.max() * shrink.max())
+        # X Q, so that quiet rows or columns keep their digits, whichever side is longer.
+        left, right = (self.X @ V.T, V) if n > d else (U, U.T @ self.X)
+        residuals = (left * shrink) @ right / D
+        size = np.sqrt(D * np.mean(residuals**2, axis=0)).min()
+        if not rounding <= _LOST * min(difference, size):
+            return self._exactly_at(ridge)
+        others = np.ones(max(n - d, 0))
+        return _AtRidge(
+            D,
+            residuals,
+            slack,
+            self.squared_scores @ shrink,
+            np.r_[ridge * shrink, others],
+            np.r_[s * shrink, 0.0 * others],
+        )
 
-    def degrees(self, ridge: float) -> tuple[float, float]:
-        """Return the estimates of df1 and df2 from the eigenvalues of S, for rows of one scale."""
-        n, s = len(self.X), self.factors[1]
-        df1 = float(np.sum(s / (s + ridge)))
-        room = 1.0 - df1 / n
-        slope = 1.0 / room - ridge * np.sum(s / (s + ridge) ** 2) / n / room**2
-        return df1, float(n * (1.0 - 1.0 / slope))
-
-    def inflation(self, ridge: float) -> float:
-        """Return how much dependence between the rows' losses enlarges the standard error."""
-        n, s = len(self.X), self.factors[1]
-        w = ridge / (s + ridge)
-        others = n - len(s)  # directions of the rows' space in which W is one
-        effective = (others + np.sum(w**2)) ** 2 / (others + np.sum(w**4))
-        return float(np.sqrt(n / effective * (1.0 + self.degrees(ridge)[1] / n)))
+    def _exactly_at(self, ridge: float) -> _AtRidge:
+        n, d = self.X.shape
+        answer, doubt = exchange.solve(self.X, np.full(d, ridge))
+        kept = np.linalg.eigvalsh(answer.small_matrix(ridge))
+        kept = np.r_[np.maximum(kept, 0.0), np.ones(max(n - d, 0))]
+        return _AtRidge(
+            answer.D, answer.residuals, answer.slack, answer.share, kept, 1.0 - kept, doubt
+        )
 
 
 def _ridges(X, ridges) -> np.ndarray:
@@ -197,15 +266,20 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
     True
     """
     X = _data(X)
+    _in_range(X, np.inf)
     ridges = _ridges(X, ridges)
+    _in_range(X, ridges[0])
     decomposed, n = _Decomposed(X), len(X)
-    rows = []
+    rows, doubts = [], []
     for ridge in ridges:
-        D, residuals, slack = decomposed.at(ridge)
-        c = decomposed.inflation(ridge)
-        room = slack[:, None] + residuals**2 * D / n
-        left_out, train = (residuals / room) ** 2, residuals**2
-        generalised = train / room.mean(axis=0) ** 2
+        at = decomposed.at(ridge)
+        c, residuals = at.inflation, at.residuals
+        room = at.slack[:, None] + residuals * (residuals * at.D) / n
+        with np.errstate(divide="ignore", invalid="ignore"):
+            left_out, train = (residuals / room) ** 2, residuals**2
+        exchange.require_defined(left_out, at.doubt)
+        doubts.append(0.0 if at.doubt is None else at.doubt.loo.max())
+        generalised = (residuals / room.mean(axis=0)) ** 2
         loss = left_out.mean(axis=1)
         loo, loo_spread = mean_and_error(loss)
         gcv = float(generalised.mean())
@@ -218,6 +292,8 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
                 loss,
             )
         )
+    worst = int(np.argmax(doubts))
+    exchange.warn_of_digits(doubts[worst], f"errors at ridge = {ridges[worst]:g}", stacklevel=3)
     return RiskEstimate(ridges, *(np.array(column) for column in zip(*rows, strict=True)))
 
 
@@ -398,27 +474,31 @@ def estimate_effective_ridge(X, ridge: float) -> EffectiveRidge:
     X = _data(X)
     ridge = _one_ridge(ridge)
     n = len(X)
-    decomposed = _Decomposed(X)
-    _, _, slack = decomposed.at(ridge)
-    share = 1.0 - slack  # g_i / n
+    _in_range(X, ridge)
+    at = _Decomposed(X).at(ridge)
+    share, slack, df1, df2 = at.share, at.slack, at.df1, at.df2
     if np.any(slack <= 0):
         raise ValueError("A row has leverage one to working precision; use a larger ridge.")
+    if at.doubt is not None:
+        exchange.warn_of_digits(at.doubt.fit, "estimates of the effective ridge", stacklevel=3)
     zeta = share / slack
-    delta, (df1, df2) = float(zeta.mean()), decomposed.degrees(ridge)
-    ratio = delta / (df1 / n)
-    spread = np.std(zeta - ratio * share, ddof=1) / (np.sqrt(n) * df1 / n)
+    delta = float(zeta.mean())
     tau = zeta / delta
+    # (kappa/ridge - 1)/delta and the spread of (zeta - share kappa/ridge)/delta, by
+    # zeta - share = share zeta.
+    excess = float(np.mean(share * tau) / np.mean(share))
+    spread = delta * np.std(share * (tau - excess), ddof=1) / (np.sqrt(n) * df1 / n)
     return EffectiveRidge(
         ridge=ridge,
-        kappa=float(ridge * ratio),
+        kappa=float(ridge * (1.0 + delta * excess)),
         kappa_standard_error=float(ridge * spread),
-        kappa_equal_scales=float(ridge / (1.0 - df1 / n)),
+        kappa_equal_scales=float(ridge / at.room),
         df1=df1,
         df2=df2,
         delta=delta,
         scales=tau,
         scale_variance=float(tau.var(ddof=1)),
-        gaussian_variance=2.0 * df2 / (1.0 - df2 / n) / df1**2,
+        gaussian_variance=2.0 * df2 / at.df2_room / df1**2,
     )
 
 
@@ -502,6 +582,7 @@ def estimate_spikes(X, ridge: float, rng, *, level: float = 0.05, flips: int = 9
         raise ValueError(
             f"level {level:g} needs at least {int(np.ceil(1.0 / level)) - 1} flips, got {flips}."
         )
+    _in_range(X, ridge)
     values = _coefficient_eigenvalues(X, ridge)
     at_once = max(1, _ENTRIES // X.size)
     null = np.sort(
@@ -536,6 +617,34 @@ def _coefficient_eigenvalues(X: np.ndarray, ridge: float) -> np.ndarray:
     X may be a stack of matrices of shape (..., n, d).
     """
     n, d = X.shape[-2:]
-    Q = np.linalg.inv(X.swapaxes(-1, -2) @ X / n + ridge * np.eye(d))
-    root = np.sqrt(np.einsum("...kk->...k", Q))
-    return 1.0 - np.linalg.eigvalsh(Q / (root[..., :, None] * root[..., None, :]))
+    root, V = np.linalg.svd(X / np.sqrt(n), full_matrices=False)[1:]
+    s, V2 = root**2, V**2
+    kept, lost = ridge / (s + ridge), s / (s + ridge)
+    outside = 0.0 if d <= n else np.maximum(1.0 - V2.sum(axis=-2), 0.0)
+    D = outside + np.einsum("...jk,...j->...k", V2, kept)  # ridge Q_kk
+    rounding = np.finfo(float).eps * np.sqrt(s[..., 0] / (s[..., -1] + ridge))
+    if (np.any(rounding > _LOST * D.min(axis=-1)) and d > n) or np.any(rounding > _LOST):
+        return _exact_eigenvalues(X, ridge)
+    # The smaller of both forms of what Q holds off the diagonal.
+    weights = lost if n < d or np.all(ridge > s[..., :1]) else -kept
+    A = V.swapaxes(-1, -2) @ (weights[..., None] * V)
+    return _symmetric_eigenvalues(A, np.sqrt(D))
+
+
+def _symmetric_eigenvalues(A, roots):
+    """Eigenvalues, largest first, of what A, over `roots` on both sides, holds off the diagonal."""
+    A = A / (roots[..., :, None] * roots[..., None, :])
+    np.einsum("...kk->...k", A)[...] = 0.0
+    return np.linalg.eigvalsh(A)[..., ::-1]
+
+
+def _exact_eigenvalues(X, ridge):
+    """The same for data whose rows or columns differ by many orders of magnitude."""
+    if X.ndim > 2:
+        return np.array([_exact_eigenvalues(each, ridge) for each in X])
+    d = X.shape[1]
+    answer = exchange.answer(X, np.full(d, ridge))
+    A, root = answer.columns(np.arange(d)), np.sqrt(answer.D)
+    # D^1/2 (I - Q D^-1) D^-1/2 twice, as A may be exact in one triangle where the other rounds.
+    A = A * (root / root[:, None])
+    return np.linalg.eigvalsh((A + A.T) / 2.0)[::-1]

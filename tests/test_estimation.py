@@ -12,7 +12,9 @@ from mssl.estimation import (
     estimate_risk,
     estimate_spikes,
 )
+from mssl.exceptions import AccuracyWarning
 from mssl.theory import SSRTheory
+from tests.oracles import Exact
 
 SHAPES = [(15, 30), (30, 30), (80, 30)]
 
@@ -144,6 +146,100 @@ def test_edge_and_p_value_agree():
         assert (found.count > 0) == (found.p_value <= 0.3 + 1e-12)
 
 
+@pytest.mark.parametrize(("n", "d"), [(14, 6), (6, 14), (8, 8)])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_a_ridge_far_above_the_data_is_felt_as_it_is(n, d, scale):
+    """kappa/ridge - 1 is Tr Sigma/(n ridge) to leading order, at any ridge."""
+    X = scale * np.random.default_rng(0).standard_normal((n, d))
+    total = np.sum(X**2) / n
+    for factor in (1e6, 1e14, 1e20):
+        ridge = factor * total
+        found = estimate_effective_ridge(X, ridge)
+        exact = Exact(X, ridge)
+        zeta = np.array([float(z) for z in exact.zeta])
+        assert found.kappa / ridge == pytest.approx(1.0, abs=2e-6)
+        assert found.kappa_equal_scales / ridge == pytest.approx(1.0, abs=2e-6)
+        assert found.df1 == pytest.approx(1.0 / factor, rel=1e-5)
+        assert found.df2 == pytest.approx(exact.spectral[1], rel=1e-9)
+        np.testing.assert_allclose(found.scales, zeta / zeta.mean(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [1e-300, 1e-100, 1e-30, 1e-12])
+@pytest.mark.parametrize(("n", "d"), [(6, 10), (12, 5)])
+def test_tiny_ridges_have_values(n, d, ridge):
+    X = _sample(n, d)
+    risk, model = estimate_risk(X, ridge), MaskedRegression(ridge).fit(X)
+    assert risk.loo_error[0] == pytest.approx(model.loo_error_, rel=1e-9)
+    assert risk.gcv_error[0] == pytest.approx(model.gcv_error_, rel=1e-9)
+    found, limit = estimate_effective_ridge(X, ridge), np.linalg.inv(X @ X.T / n) if n < d else 0.0
+    exact = Exact(X, max(ridge, 1e-40))
+    assert found.df1 == pytest.approx(min(n, d), rel=1e-6)
+    assert found.df2 == pytest.approx(exact.spectral[1], rel=1e-6)
+    if n < d:
+        assert found.kappa_equal_scales == pytest.approx(n / np.trace(limit), rel=1e-6)
+    assert risk.inflation[0] == pytest.approx(exact.spectral[3], rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "d"), [(8, 12), (12, 6), (7, 7)])
+@pytest.mark.parametrize("loud", ["rows", "columns", "both"])
+def test_loud_rows_and_columns_keep_their_digits(n, d, loud):
+    X = _sample(n, d)
+    X[:2] *= 1e7 if loud != "columns" else 1.0
+    X[:, [0, 3]] *= 1e8 if loud != "rows" else 1.0
+    exact = Exact(X, 0.1)
+    risk, found = estimate_risk(X, 0.1), estimate_effective_ridge(X, 0.1)
+    losses = exact.left_out**2
+    np.testing.assert_allclose(risk.loo_error_by_coordinate[0], losses.mean(axis=0), rtol=1e-9)
+    np.testing.assert_allclose(risk.row_losses[0], losses.mean(axis=1), rtol=1e-9)
+    df1, df2, kappa, inflation = exact.spectral
+    for value, truth in (
+        (found.df1, df1),
+        (found.df2, df2),
+        (found.kappa_equal_scales, kappa),
+        (risk.inflation[0], inflation),
+    ):
+        assert value == pytest.approx(truth, rel=1e-9)
+    zeta = np.array([float(z) for z in exact.zeta])
+    np.testing.assert_allclose(found.scales, zeta / zeta.mean(), rtol=1e-9)
+    eigenvalues = np.sort(np.linalg.eigvals(exact.coef * exact.D**0.5 / exact.D[:, None] ** 0.5))
+    spikes = estimate_spikes(X, 0.1, 0, flips=19)
+    np.testing.assert_allclose(spikes.eigenvalues, eigenvalues.real[::-1], atol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (12, 8)])
+def test_units_do_not_matter(shape):
+    X, ridge = _sample(*shape), 0.1
+    risk, felt, spikes = (
+        estimate_risk(X, ridge),
+        estimate_effective_ridge(X, ridge),
+        estimate_spikes(X, ridge, 0, flips=19),
+    )
+    for c in (1e-12, 1e-5, 1e12):
+        square = c * c
+        scaled = estimate_risk(c * X, ridge * square)
+        np.testing.assert_allclose(scaled.loo_error / square, risk.loo_error, rtol=1e-9)
+        np.testing.assert_allclose(
+            estimate_risk(c * X).loo_error / square, estimate_risk(X).loo_error, rtol=1e-9
+        )
+        other = estimate_effective_ridge(c * X, ridge * square)
+        assert other.kappa / square == pytest.approx(felt.kappa, rel=1e-9)
+        assert other.df2 == pytest.approx(felt.df2, rel=1e-9)
+        again = estimate_spikes(c * X, ridge * square, 0, flips=19)
+        assert (again.count, again.p_value) == (spikes.count, spikes.p_value)
+        np.testing.assert_allclose(again.eigenvalues, spikes.eigenvalues, atol=1e-12)
+
+
+def test_nearly_singular_data_are_warned_of():
+    X = _sample(20, 6)
+    X[:, 2] = X[:, 0] + 1e-10 * X[:, 2]
+    with pytest.warns(AccuracyWarning, match="hold about [1-5] digits"):
+        risk = estimate_risk(X, 1e-30)
+    assert risk.loo_error[0] == pytest.approx(np.mean(Exact(X, 1e-30).left_out ** 2), rel=1e-3)
+    X[:, 2] = X[:, 0]
+    with pytest.raises(ValueError, match="singular to working precision"):
+        estimate_risk(X, 1e-40)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -156,6 +252,12 @@ def test_edge_and_p_value_agree():
         (lambda X: estimate_spikes(np.ma.masked_array(X, X > 1), 0.1, 0), "masked array"),
         (lambda X: estimate_risk(X[:1]), "two rows"),
         (lambda X: estimate_risk(X, 0.0), "positive"),
+        (lambda X: estimate_risk(X * 1e160, 0.1), "squares of X overflow; rescale X"),
+        (lambda X: estimate_risk(X * 1e160), "squares of X overflow; rescale X"),
+        (lambda X: estimate_best_ridge(X * 1e160), "squares of X overflow; rescale X"),
+        (lambda X: estimate_effective_ridge(X * 1e160, 0.1), "squares of X overflow"),
+        (lambda X: estimate_spikes(X * 1e160, 0.1, 0), "squares of X overflow"),
+        (lambda X: estimate_risk(X * 1e-170, 0.1), "squares of X underflow"),
         (lambda X: estimate_risk(np.where(X > 1, np.nan, X)), "finite"),
         (lambda X: estimate_risk(X * (np.arange(20) > 0)), "zero in every row"),
         (lambda X: estimate_best_ridge(X, [1.0]), "at least two"),
