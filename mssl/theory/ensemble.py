@@ -391,10 +391,12 @@ def _law(covariance, weights, floor) -> Law | None:
     while isinstance(covariance, Scaled):
         # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
         # beta belongs to C^-2; only a plain diagonal model can absorb both.
-        if not isinstance(covariance.base, Diagonal | Isotropic | Scaled):
-            break
         base, scales = covariance.base, covariance.scales
-        if isinstance(base, Scaled):
+        if np.ndim(floor) == 0 and floor == 0:
+            covariance, weights = base, scales**2 * weights
+        elif not isinstance(base, Diagonal | Isotropic | Scaled):
+            break
+        elif isinstance(base, Scaled):
             covariance = Scaled(base.base, base.scales * scales)
         else:
             covariance = Diagonal(scales**2 * base.diagonal())

@@ -23,6 +23,11 @@ Array = np.ndarray
 
 # Mass that a density may miss before the search for bulks is made finer.
 MASS_TOLERANCE = 2e-6
+# Relative error that the first moments, known in advance, may have.
+MOMENT_TOLERANCE = 1e-5
+# Relative distance to a level with an atom within which the bulks of other levels are looked for,
+# and the ratio of successive distances that are tried.
+BESIDE, BESIDE_STEP = 0.3, 1.05
 
 
 @dataclass(frozen=True)
@@ -118,23 +123,60 @@ class Spectrum(StoredByFields):
         return self._support[1]
 
     @cached_property
+    def bulk_masses(self) -> Array:
+        """Fraction of the eigenvalues in each bulk, ndarray of shape (n_bulks,)."""
+        masses = np.zeros(len(self.edge_points) // 2)
+        for panel in self._panels:
+            masses[panel.bulk] += _integral(panel)
+        return _frozen(masses)
+
+    @cached_property
     def _support(self):
         wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self.atoms)
         if wanted < 0.5 / self.ensemble.d:
             return (), []
-        missing = np.nan
+        complaint = ""
         for refinement in (1, 4, 16):
             edges = _find_edges(self.ensemble, refinement)
             panels, edges = _panels(self.ensemble, edges, self.atoms)
             mass = sum(_integral(p) for p in panels)
-            missing = wanted - mass
-            if abs(missing) < MASS_TOLERANCE:
+            if abs(wanted - mass) >= MASS_TOLERANCE:
+                complaint = f"carry a mass of {mass:.8f} where {wanted:.8f} is due"
+                continue
+            complaint = self._wrong_moment(edges, panels)
+            if not complaint:
                 return tuple(edges), panels
         raise ConvergenceError(
-            f"the bulks that were found carry a mass of {wanted - missing:.8f} where "
-            f"{wanted:.8f} is due: some bulk is too narrow for the scan; ask for the density at "
-            "single points, or spread eigenvalues that nearly coincide less finely."
+            f"the bulks that were found {complaint}: some bulk is too narrow for the scan; ask for "
+            "the density at single points, or spread eigenvalues that nearly coincide less finely."
         )
+
+    def _wrong_moment(self, edges, panels):
+        """Say which first moment the bulks miss; nothing when they have both."""
+        for name, function, due in self._known_means():
+            found = _expect(function, self.atoms, [edge.position for edge in edges], panels)
+            if not abs(found - due) <= MOMENT_TOLERANCE * due:
+                return f"have a mean {name} of {found:.8g} where {due:.8g} is due"
+        return ""
+
+    def _known_means(self):
+        r"""The means of :math:`\nu` and :math:`1/\nu` where they are known in advance.
+
+        .. math:: \int x\,\mathrm d\mu = \frac1d \mathrm{Tr}\,D(\Sigma/\rho + \beta), \qquad
+                  \int x^{-1}\,\mathrm d\mu = \frac1d \mathrm{Tr}\,D^{-1}R \quad(s = 1, z = 0)
+
+        The second gives the mean eigenvalue of A_hat. It holds where s(0) = 1, as for masked
+        regression.
+        """
+        e = self.ensemble
+        if e.shrinkage > 0:
+            mean = np.mean(e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor))
+            yield "eigenvalue", lambda x: x, float(mean)
+        if np.all(np.asarray(e.floor) > 0):
+            r = e.resolvent(1.0, 0.0)
+            excess = e.shrinkage - 1.0 + r.sigma_trace / e.n_samples
+            if abs(excess) < 1e-9:
+                yield "inverse", lambda x: 1.0 / x, float(np.mean(r.diagonal / e.weights))
 
     def stieltjes(self, z) -> Array:
         r"""The Stieltjes transform :math:`m(z)`.
@@ -241,18 +283,7 @@ class Spectrum(StoredByFields):
 
     def expect(self, function: Callable[[Array], Array]) -> float:
         """Mean of a function over the law: bulks and finite atoms, not the mass at infinity."""
-        total = 0.0
-        for atom in self.atoms:
-            total += atom.mass * float(function(np.array([atom.position]))[0])
-        bulks = self.edges.reshape(-1, 2)
-        for panel in self._panels:
-            nodes, weights = np.polynomial.legendre.leggauss(panel.series.size)
-            half = 0.5 * (panel.stop - panel.start)
-            angle = panel.start + half * (nodes + 1.0)
-            value = chebyshev.chebval(nodes, panel.series)
-            x = _Map(*bulks[panel.bulk]).place(angle)
-            total += half * float(np.sum(weights * value * function(x)))
-        return total
+        return _expect(function, self.atoms, self.edges, self._panels)
 
     def moment(self, k: int) -> float:
         r"""The moment :math:`\int x^k\,\mathrm d\mu(x)`."""
@@ -424,6 +455,22 @@ def _frozen(values) -> Array:
 
 def _local(panel, angle):
     return (2.0 * angle - panel.start - panel.stop) / (panel.stop - panel.start)
+
+
+def _expect(function, atoms, edges, panels):
+    """Mean of a function over atoms and bulks."""
+    total = 0.0
+    for atom in atoms:
+        total += atom.mass * float(function(np.array([atom.position]))[0])
+    bulks = np.reshape(edges, (-1, 2))
+    for panel in panels:
+        nodes, weights = np.polynomial.legendre.leggauss(panel.series.size)
+        half = 0.5 * (panel.stop - panel.start)
+        angle = panel.start + half * (nodes + 1.0)
+        value = chebyshev.chebval(nodes, panel.series)
+        x = _Map(*bulks[panel.bulk]).place(angle)
+        total += half * float(np.sum(weights * value * function(x)))
+    return total
 
 
 def _integral(panel):
@@ -621,7 +668,28 @@ def _around_levels(ensemble):
         return np.empty(0)
     offsets = 10.0 ** np.arange(-7.0, -1.0)
     offsets = np.concatenate([-offsets, offsets])
-    return np.concatenate([[], *[level * (1.0 + offsets) for level in _levels(ensemble)]])
+    around = [level * (1.0 + offsets) for level in _levels(ensemble)]
+    return np.concatenate([[], *around, *_beside_atoms(ensemble)])
+
+
+def _beside_atoms(ensemble):
+    """Points where the levels of few coordinates have bulks beside the level of very many.
+
+    With m > n coordinates at a level, a coordinate whose own level is at a distance from it has a
+    bulk at about 1 - n/m times that distance, of a width in proportion to it.
+    """
+    places = [(_place(ensemble, group), group.size) for group in _groups(ensemble)]
+    for heavy, size in places:
+        if size <= ensemble.n_samples:
+            continue
+        distances = np.array([place - heavy for place, _ in places])
+        for sign in (-1.0, 1.0):
+            near = sign * distances
+            near = near[(near > 1e-9 * heavy) & (near < BESIDE * heavy)]
+            if near.size:
+                low = near.min() * (1.0 - ensemble.n_samples / size)
+                count = int(np.ceil(np.log(4.0 * near.max() / low) / np.log(BESIDE_STEP)))
+                yield heavy + sign * np.geomspace(0.5 * low, 2.0 * near.max(), count)
 
 
 def _levels(ensemble):
@@ -711,7 +779,7 @@ def _stationary(ensemble, z, s, towards):
 def _panels(ensemble, edges, atoms):
     """Piecewise Chebyshev series of all bulks, with their cumulated mass."""
     cheap = ensemble.law is not None
-    size, tolerance, depth = (32, 1e-9, 16) if cheap else (24, 1e-7, 9)
+    size, tolerance, depth = (32, 1e-9, 20) if cheap else (24, 1e-7, 16)
     if ensemble.pencil is not None:
         size, tolerance = 40, 1e-6
     places = [edge.position for edge in edges]

@@ -9,9 +9,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, linear_sum_assignment
 
-from ..covariance import AR1, Covariance, Scaled, Spiked
 from ..exceptions import ConvergenceError
-from ..validation import covariance_model
+from .bulk import (
+    FEW,
+    bulk_weights,
+    interior_weights,
+    is_stationary,
+    replace_loudest,
+    settle,
+    split_spikes,
+)
 from .ensemble import Ensemble
 from .spectrum import Edge, Spectrum
 from .state import StoredByFields
@@ -20,14 +27,8 @@ __all__ = ["Outlier", "Spike", "SpikedEnsemble", "split_spikes"]
 
 Array = np.ndarray
 
-# Relative change of D above which a coordinate is treated one by one.
-LOCAL = 5e-2
 # Relative distance from an edge below which an eigenvalue counts as part of the bulk.
 TOUCHING = 1e-9
-# Relative spread of D that a stationary process may have in its interior.
-STATIONARY = 1e-3
-# Largest fraction of coordinates that are.
-BUDGET = 0.05
 POWERS = {"right": 1.0, "symmetric": 0.0, "left": -1.0}
 
 
@@ -48,7 +49,8 @@ class Outlier:
     position : float
         The eigenvalue :math:`\nu` of M.
     side : {"above", "between", "below"}
-        Where it lies relative to the bulks.
+        Where it lies relative to the bulks; those that few coordinates make, at most one in twenty,
+        do not count.
     signal : ndarray of shape (n_features,)
         y.
     """
@@ -98,7 +100,8 @@ class Spike:
         :math:`\theta`.
     threshold : float
         :math:`\theta_c = -1/(s\,u^\top R\,u)` at the upper edge: the strength above which this
-        direction alone leaves the bulk, with D as it is.
+        direction alone leaves the bulk, with D as it is. The edge is that of the last bulk of
+        more than one in twenty eigenvalues: a few loud coordinates beyond it are no bulk.
     detected : bool
         Whether an eigenvalue outside the bulk belongs to it.
     eigenvalue : float
@@ -118,38 +121,6 @@ class Spike:
     left_overlap: float
     symmetric_overlap: float
     direction: Array
-
-
-def split_spikes(covariance: Covariance) -> tuple[Covariance, Array, Array]:
-    """Take the spikes off a model.
-
-    Parameters
-    ----------
-    covariance : Covariance
-        Any model; spiked ones may be nested or scaled.
-
-    Returns
-    -------
-    base : Covariance
-        The model without spikes.
-    strengths : ndarray of shape (r,)
-    directions : ndarray of shape (n_features, r)
-    """
-    covariance_model(covariance)
-    if isinstance(covariance, Spiked):
-        base, strengths, directions = split_spikes(covariance.base)
-        return (
-            base,
-            np.concatenate([covariance.strengths, strengths]),
-            np.hstack([covariance.directions, directions]),
-        )
-    if isinstance(covariance, Scaled):
-        base, strengths, directions = split_spikes(covariance.base)
-        if strengths.size:
-            columns = covariance.scales[:, None] * directions
-            lengths = np.linalg.norm(columns, axis=0)
-            return Scaled(base, covariance.scales), strengths * lengths**2, columns / lengths
-    return covariance, np.empty(0), np.empty((covariance.d, 0))
 
 
 class _Gap(NamedTuple):
@@ -187,6 +158,9 @@ class SpikedEnsemble(StoredByFields):
         second order.
     floor : float or ndarray of shape (n_features,), optional
         :math:`\beta` of the full model; by default that of the bulk.
+    own : int, optional
+        How many of the directions, the first, are spikes of the model; the others are loud
+        coordinates. By default all.
     """
 
     ensemble: Ensemble
@@ -195,6 +169,7 @@ class SpikedEnsemble(StoredByFields):
     directions: Array
     local: Array
     floor: float | Array | None = None
+    own: int | None = None
 
     @classmethod
     def build(cls, covariance, n_samples, floor, shrinkage, weights_of) -> SpikedEnsemble:
@@ -217,27 +192,71 @@ class SpikedEnsemble(StoredByFields):
 
         Notes
         -----
-        A flat direction changes each D_k by O(1/d), one on few coordinates changes few D_k by
-        O(1). In the limit neither changes the bulk, so that coordinates with equal D in the base
-        keep an equal D there: the mean of the full model's over those that are not local. A
-        process that is stationary up to its ends likewise has one D in the bulk.
+        The bulk keeps the D of the base, coordinate by coordinate, so that it goes with what
+        Sigma does there and the mean eigenvalue of A_hat is 0. Four things change it.
+
+        * A direction spread over many coordinates moves each D_k by O(1/d), or all by a factor:
+          coordinates with equal D in the base keep an equal D, the mean of the full model's. One
+          on few coordinates changes few D_k by O(1), which leaves the bulk as it is.
+        * An AR1 process has the D of its interior up to its ends. With n < d the ends would split
+          the atom of the interior into levels that accumulate there; in the limit they carry no
+          mass, and the bulk has the mean D throughout.
+        * When there are spikes, a few independent coordinates that are so loud that they make bulks
+          of their own above the others are spikes too, so that they hide no other spike.
+        * With n < d, levels :math:`\beta D_k` within a per mille of one that more than n
+          coordinates share count as that level.
         """
-        base, strengths, directions = split_spikes(covariance)
+        parts = split_spikes(covariance)
         full = weights_of(covariance)
-        bulk = full if strengths.size == 0 else weights_of(base)
-        floors = (floor(covariance), floor(base)) if callable(floor) else (None, None)
-        # With n < d the ends of a process would split the atom of its interior into levels that
-        # accumulate there; in the limit they carry no mass.
-        stationary = isinstance(base, AR1) and n_samples < base.d
-        weights, local, bulk_floor = _bulk_weights(full, bulk, stationary, *floors)
-        if bulk_floor is None:
-            bulk_floor = floor
-        ensemble = Ensemble(base, n_samples, weights, bulk_floor, shrinkage)
-        return cls(ensemble, full, strengths, directions, local, floors[0])
+        full_floor = floor(covariance) if callable(floor) else None
+
+        def assemble(base, strengths, directions):
+            bulk = full if strengths.size == 0 else weights_of(base)
+            floors = (floor, floor) if full_floor is None else (full_floor, floor(base))
+            choose = interior_weights if is_stationary(base, n_samples) else bulk_weights
+            weights, local, bulk_floor = choose(full, bulk, strengths, directions, *floors)
+            if n_samples < base.d and np.all(np.asarray(bulk_floor) > 0):
+                weights = settle(weights, bulk_floor, n_samples)
+            if np.ndim(bulk_floor) and np.ptp(bulk_floor) <= 1e-12 * bulk_floor[0]:
+                bulk_floor = float(bulk_floor[0])  # a constant keeps every fast path open
+            ensemble = Ensemble(base, n_samples, weights, bulk_floor, shrinkage)
+            own = parts[1].size
+            return cls(ensemble, full, strengths, directions, local, full_floor, own)
+
+        found = assemble(*parts)
+        while parts[1].size and shrinkage > 0:
+            loud = found._without_loud()
+            if loud is None:
+                break
+            base, strengths, directions = loud
+            strengths = np.append(found.strengths, strengths)
+            found = assemble(base, strengths, np.hstack([found.directions, directions]))
+        return found
+
+    def _without_loud(self):
+        """The base without the few coordinates that make bulks of their own above the others."""
+        if not self.spectrum.edge_points:
+            return None
+        top = self.main_edges[1].position
+        beyond = self.spectrum.edges[::2] >= top
+        e = self.ensemble
+        # One such coordinate may have half its mass above the others and half below.
+        count = int(np.ceil(float(self.spectrum.bulk_masses[beyond].sum()) * e.d - 1e-3))
+        loudness = e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor)
+        return replace_loudest(e.covariance, loudness, count)
 
     @cached_property
     def spectrum(self) -> Spectrum:
         return Spectrum(self.ensemble)
+
+    @cached_property
+    def main_edges(self) -> tuple[Edge, Edge]:
+        """First and last edge of the bulks that are not made by few coordinates."""
+        points, masses = self.spectrum.edge_points, self.spectrum.bulk_masses
+        large = np.flatnonzero(masses > FEW)
+        if masses[large].sum() < 0.5 * masses.sum():
+            large = np.arange(masses.size)  # many small bulks are not a few odd ones
+        return points[2 * large[0]], points[2 * large[-1] + 1]
 
     @cached_property
     def _frame(self):
@@ -301,9 +320,8 @@ class SpikedEnsemble(StoredByFields):
         return float(s.real)
 
     def _gaps(self):
-        edges = list(self.spectrum.edge_points)
         atoms = [Edge(a.position, np.nan, 0) for a in self.spectrum.atoms]
-        stops = sorted(edges + atoms, key=lambda e: e.position)
+        stops = sorted([*self.spectrum.edge_points, *atoms], key=lambda e: e.position)
         if not stops:
             return
         rho = self.ensemble.shrinkage
@@ -326,10 +344,15 @@ class SpikedEnsemble(StoredByFields):
             else:
                 high, high_root = self._end(right, -1)
             if high > low:
-                side = "below" if left is None else "above" if right is None else "between"
-                if left is not None and not any(e.position < high for e in edges):
-                    side = "below"
-                yield _Gap(low, low_root, high, high_root, side)
+                yield _Gap(low, low_root, high, high_root, self._side(low, high))
+
+    def _side(self, low, high):
+        if not self.spectrum.edge_points:
+            return "above" if low >= self.spectrum.atoms[-1].position else "below"
+        first, last = self.main_edges
+        if low >= last.position:
+            return "above"
+        return "below" if high <= first.position else "between"
 
     def _end(self, stop, direction):
         """The end of a gap: an edge itself, or a point next to an atom or a hard edge."""
@@ -464,12 +487,16 @@ class SpikedEnsemble(StoredByFields):
 
     @cached_property
     def thresholds(self) -> Array:
-        """Strength above which each direction alone leaves the bulk upwards, of shape (r,)."""
+        """Strength above which each spike alone leaves the bulk upwards, of shape (own,)."""
+        return self._all_thresholds[: self.own]
+
+    @cached_property
+    def _all_thresholds(self) -> Array:
         if self.strengths.size == 0:
             return np.empty(0)
         if self.ensemble.shrinkage == 0 or not self.spectrum.edge_points:
             raise ValueError("ridge must be positive for a threshold when n_samples < d.")
-        edge = self.spectrum.edge_points[-1]
+        edge = self.main_edges[1]
         matrix = self._resolved(edge.root, edge.position)[0]
         r = self.strengths.size
         own, cross, local = matrix[:r, :r], matrix[:r, r:], matrix[r:, r:]
@@ -500,7 +527,7 @@ class SpikedEnsemble(StoredByFields):
         When eigenvalues coincide, their eigenvectors are arbitrary in a common space; the
         overlaps are then those of the basis of that space that is closest to the directions.
         """
-        if self.strengths.size == 0:
+        if self.own == 0 or self.strengths.size == 0:
             return ()
         owner: dict[int, Outlier] = {}
         above = [outlier for outlier in self.outliers if outlier.side == "above"]
@@ -509,13 +536,13 @@ class SpikedEnsemble(StoredByFields):
                 [[o.overlap(u, "symmetric") for o in above] for u in self.directions.T]
             )
             # Where overlaps tie at zero, strength over threshold decides.
-            margin = self.strengths / self.thresholds
+            margin = self.strengths / self._all_thresholds
             rows, columns = linear_sum_assignment(overlaps + 1e-9 * margin[:, None], maximize=True)
             owner = {int(i): above[j] for i, j in zip(rows, columns, strict=True)}
-        edge = self.spectrum.edges[-1]
+        edge = self.main_edges[1].position
         spikes = []
         for i, (strength, threshold) in enumerate(
-            zip(self.strengths, self.thresholds, strict=True)
+            zip(self.strengths[: self.own], self.thresholds, strict=True)
         ):
             u, outlier = self.directions[:, i], owner.get(i)
             spike = Spike(
@@ -535,53 +562,3 @@ class SpikedEnsemble(StoredByFields):
                 )
             spikes.append(spike)
         return tuple(spikes)
-
-
-def _flattened(base, stationary):
-    """A constant, where all but few coordinates are the same."""
-    centre = np.median(base)
-    few = np.sum(np.abs(base / centre - 1.0) > STATIONARY) <= int(BUDGET * base.size)
-    return np.full(base.size, centre) if stationary or few else base
-
-
-def _equal_values(base):
-    """Number of the group of equal values that each coordinate belongs to."""
-    order = np.argsort(base, kind="stable")
-    new = np.concatenate([[False], np.diff(base[order]) > 1e-9 * base[order][1:]])
-    group = np.empty(base.size, dtype=int)
-    group[order] = np.cumsum(new)
-    return group
-
-
-def _group_means(group, regular, full, base):
-    """Means of the full model's values over the regular coordinates of each group."""
-    counts = np.bincount(group, regular)
-    sums = np.bincount(group, regular * full)
-    base_means = np.bincount(group, base) / np.bincount(group)
-    means = np.where(counts > 0, sums / np.maximum(counts, 1.0), base_means)
-    return means[group]
-
-
-def _bulk_weights(full, base, stationary, full_floor=None, base_floor=None):
-    """Weights of the bulk, the coordinates that differ from it, and its floor if one is given."""
-    d = full.size
-    budget = int(BUDGET * d)
-    base = _flattened(base, stationary)
-    change = np.abs(full / base - 1.0)
-    group = _equal_values(base)
-    if full_floor is not None:
-        base_floor = _flattened(base_floor, False)
-        change = np.maximum(change, np.abs(full_floor / base_floor - 1.0))
-        pairs = np.stack([group, _equal_values(base_floor)])
-        group = np.unique(pairs, axis=1, return_inverse=True)[1].reshape(-1)
-    local = np.flatnonzero(change > LOCAL)
-    if local.size > budget:
-        local = np.sort(np.argsort(-change, kind="stable")[:budget])
-    regular = np.ones(d)
-    regular[local] = 0.0
-    weights = _group_means(group, regular, full, base)
-    if full_floor is None:
-        return weights, local, None
-    floor = _group_means(group, regular, full_floor, base_floor)
-    # A constant keeps every fast path open.
-    return weights, local, float(floor[0]) if np.ptp(floor) <= 1e-12 * floor[0] else floor

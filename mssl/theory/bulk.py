@@ -1,0 +1,188 @@
+"""What belongs to the bulk of a population, and what is a perturbation of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..covariance import AR1, Covariance, Diagonal, Isotropic, Scaled, Spiked
+from ..validation import covariance_model
+
+__all__ = ["split_spikes"]
+
+Array = np.ndarray
+
+# Relative change of D, and share of a direction, above which a coordinate is treated one by one.
+LOCAL = 5e-2
+# Relative distance of the levels beta D_k below which they are one, as rounding moves them.
+EQUAL = 1e-9
+# The same next to a level that more than n coordinates share. A sample moves D by n^-1/2.
+INDISTINCT = 1e-3
+# Largest fraction of the coordinates that count as few, and a number that always does.
+FEW, MANY = 0.05, 20
+# Ratio of successive variances above which the few coordinates before it are louder than the rest.
+JUMP = 2.0
+
+
+def split_spikes(covariance: Covariance) -> tuple[Covariance, Array, Array]:
+    """Take the spikes off a model.
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Any model; spiked ones may be nested or scaled.
+
+    Returns
+    -------
+    base : Covariance
+        The model without spikes.
+    strengths : ndarray of shape (r,)
+    directions : ndarray of shape (n_features, r)
+    """
+    covariance_model(covariance)
+    if isinstance(covariance, Spiked):
+        base, strengths, directions = split_spikes(covariance.base)
+        return (
+            base,
+            np.concatenate([covariance.strengths, strengths]),
+            np.hstack([covariance.directions, directions]),
+        )
+    if isinstance(covariance, Scaled):
+        base, strengths, directions = split_spikes(covariance.base)
+        if strengths.size:
+            columns = covariance.scales[:, None] * directions
+            lengths = np.linalg.norm(columns, axis=0)
+            return Scaled(base, covariance.scales), strengths * lengths**2, columns / lengths
+    return covariance, np.empty(0), np.empty((covariance.d, 0))
+
+
+def replace_loudest(base: Covariance, loudness: Array, count: int):
+    r"""Take the loudest of independent coordinates off, each as a spike of its own.
+
+    .. math:: \mathrm{diag}(v) = \mathrm{diag}(v') + \sum_{k \in L} (v_k - v'_k)\,e_ke_k^\top
+
+    with the median variance of the others for :math:`v'_k` on the set L, which has `count` members,
+    or those few above a jump of the variances if they are more.
+
+    Returns
+    -------
+    tuple of (Covariance, strengths, directions) or None
+        None when the coordinates are not independent, or none of them is louder than the others.
+    """
+    core = base
+    while isinstance(core, Scaled):
+        core = core.base
+    if not isinstance(core, Diagonal | Isotropic):
+        return None
+    variances = base.diagonal()
+    order = np.argsort(-loudness, kind="stable")[: int(FEW * base.d) + 1]
+    jumps = np.flatnonzero(variances[order[:-1]] > JUMP * variances[order[1:]])
+    count = max(count, jumps[-1] + 1 if jumps.size else 0)
+    loud = np.argsort(-loudness, kind="stable")[:count]
+    usual = float(np.median(np.delete(variances, loud))) if count < base.d else 0.0
+    loud = loud[variances[loud] > usual]
+    if loud.size == 0 or usual == 0:
+        return None
+    rest = variances.copy()
+    rest[loud] = usual
+    directions = np.zeros((base.d, loud.size))
+    directions[loud, np.arange(loud.size)] = 1.0
+    return Diagonal(rest), variances[loud] - usual, directions
+
+
+def is_stationary(base, n_samples):
+    """Whether D is to be that of the interior: a process with ends, and fewer samples than d."""
+    while isinstance(base, Scaled) and np.all(base.scales == base.scales[0]):
+        base = base.base
+    return isinstance(base, AR1) and n_samples < base.d
+
+
+def _equal_values(values):
+    """Number of the group of equal values that each coordinate belongs to."""
+    order = np.argsort(values, kind="stable")
+    new = np.concatenate([[False], np.diff(values[order]) > EQUAL * values[order][1:]])
+    group = np.empty(values.size, dtype=int)
+    group[order] = np.cumsum(new)
+    return group
+
+
+def _group_means(group, values, counted):
+    """Mean over the counted coordinates of the group of each; 1 where none counts."""
+    counts = np.bincount(group, counted)
+    sums = np.bincount(group, counted * values)
+    return np.where(counts > 0, sums / np.maximum(counts, 1.0), 1.0)[group]
+
+
+def _local(change, base, strengths, directions):
+    """Coordinates whose D a direction changes because much of it lies on them.
+
+    A direction that is spread evenly moves D by O(1/d) everywhere, or by as much everywhere.
+    """
+    weighted = directions[:, strengths > 0] ** 2 * base[:, None]
+    share = weighted / np.sum(weighted, axis=0)
+    return (change > LOCAL) & np.any(share > LOCAL, axis=1)
+
+
+def bulk_weights(full, base, strengths, directions, full_floor, base_floor):
+    r"""D and beta of the bulk, and the coordinates that differ from it.
+
+    .. math:: D_{0,k} = D_k(\Sigma_0)\,\overline{D(\Sigma)/D(\Sigma_0)}
+
+    with the mean over the coordinates of one level :math:`\beta D_k(\Sigma_0)` that are not local,
+    where the factor is 1; the same for beta. Where the quotients of one level differ by more than
+    5 per cent they stay as they are.
+
+    Parameters
+    ----------
+    full, base : ndarray of shape (n_features,)
+        D of the model with and without its spikes.
+    strengths, directions : ndarray of shape (r,) and (n_features, r)
+    full_floor, base_floor : float or ndarray of shape (n_features,)
+        beta of the model with and without its spikes.
+
+    Returns
+    -------
+    weights, local, floor : ndarray, ndarray of int, float or ndarray
+    """
+    ratio = full / base
+    rise = full_floor / base_floor if np.ndim(full_floor) else np.ones(base.size)
+    change = np.maximum(np.abs(ratio - 1.0), np.abs(rise - 1.0))
+    local = _local(change, base, strengths, directions)
+    group = _equal_values(base * base_floor)
+    regular = (~local).astype(float)
+
+    def applied(values, quotient):
+        mean = _group_means(group, quotient, regular)
+        uneven = np.any(regular * np.abs(quotient / mean - 1.0) > LOCAL)
+        return values * np.where(local, 1.0, quotient if uneven else mean)
+
+    floor = applied(base_floor, rise) if np.ndim(full_floor) else base_floor
+    return applied(base, ratio), np.flatnonzero(local), floor
+
+
+def interior_weights(full, base, strengths, directions, full_floor, base_floor):
+    """The same for a process with ends, whose bulk has one D, and one beta, throughout."""
+    _, spiked, floor = bulk_weights(full, base, strengths, directions, full_floor, base_floor)
+    weights = np.full(base.size, np.mean(np.delete(full, spiked)))
+    change = np.maximum(np.abs(full / weights - 1.0), np.abs(full / base - 1.0))
+    if np.ndim(full_floor):
+        change = np.maximum(change, np.abs(full_floor / floor - 1.0))
+    local = np.flatnonzero(change > LOCAL)
+    largest = max(MANY, int(FEW * base.size))
+    return weights, np.sort(local[np.argsort(-change[local], kind="stable")[:largest]]), floor
+
+
+def settle(weights, floor, n_samples):
+    """Give coordinates whose level is next to one that many share that very level.
+
+    The many are at least half of all there and, with the others, more than n. The mean of
+    D^-1 diag(R), and so the first moment of A_hat, stays as it is.
+    """
+    levels = weights * floor
+    group = _equal_values(levels)
+    counts = np.bincount(group)
+    for heavy in np.flatnonzero(2 * counts > n_samples):
+        place = np.mean(levels[group == heavy])
+        near = np.abs(levels - place) <= INDISTINCT * place
+        if n_samples < np.sum(near) <= 2 * counts[heavy]:
+            levels = np.where(near, np.mean(levels[near]), levels)
+    return levels / floor
