@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ..covariance import AR1, Covariance, Diagonal, Isotropic, Scaled, Spiked
@@ -16,11 +18,14 @@ LOCAL = 5e-2
 # Relative distance of the levels beta D_k below which they are one, as rounding moves them.
 EQUAL = 1e-9
 # The same next to a level that more than n coordinates share. A sample moves D by n^-1/2.
-INDISTINCT = 1e-3
+INDISTINCT, MOST = 1e-3, 3
 # Largest fraction of the coordinates that count as few, and a number that always does.
 FEW, MANY = 0.05, 20
-# Ratio of successive variances above which the few coordinates before it are louder than the rest.
-JUMP = 2.0
+# Largest 1 - beta D_k, of all k, below which the part 1 of the eigenvalues is taken off.
+SHALLOW = 0.5
+# Ratios of successive variances, and mean squares in the units D, above which the few coordinates
+# before them are louder than the rest.
+JUMP, RISE = 2.0, 1.05
 
 
 def split_spikes(covariance: Covariance) -> tuple[Covariance, Array, Array]:
@@ -75,7 +80,10 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
         return None
     variances = base.diagonal()
     order = np.argsort(-loudness, kind="stable")[: int(FEW * base.d) + 1]
-    jumps = np.flatnonzero(variances[order[:-1]] > JUMP * variances[order[1:]])
+    jumps = np.flatnonzero(
+        (variances[order[:-1]] > JUMP * variances[order[1:]])
+        & (loudness[order[:-1]] > RISE * loudness[order[1:]])
+    )
     count = max(count, jumps[-1] + 1 if jumps.size else 0)
     loud = np.argsort(-loudness, kind="stable")[:count]
     usual = float(np.median(np.delete(variances, loud))) if count < base.d else 0.0
@@ -122,7 +130,35 @@ def _local(change, base, strengths, directions):
     return (change > LOCAL) & np.any(share > LOCAL, axis=1)
 
 
-def bulk_weights(full, base, strengths, directions, full_floor, base_floor):
+class Units(NamedTuple):
+    r"""What a model gives to the matrix M: D, beta, and :math:`1 - \beta_kD_k` with all its digits.
+
+    The last is 1 without a ridge, and small when the ridge is far above the variances.
+    """
+
+    weights: Array
+    floor: Array
+    excess: Array
+
+    def deeper(self, depth: float, unit: float) -> Units:
+        r"""The same for :math:`u(M - (1 - c))`, whose eigenvalues are of order one.
+
+        .. math:: D' = uD, \qquad \beta'_k = \beta_k - (1 - c)/D_k = (c - (1 - \beta_kD_k))/D_k
+        """
+        floor = (depth - self.excess) / self.weights
+        weights = unit * self.weights
+        return Units(weights, floor, 1.0 - floor * weights)
+
+
+def depth_and_unit(*units: Units) -> tuple[float, float]:
+    """How far below 1 to start, twice as far as any level lies, and the unit of the rest."""
+    deepest = max(float(np.max(u.excess)) for u in units)
+    if not 0.0 < deepest < SHALLOW:
+        return 1.0, 1.0
+    return deepest / SHALLOW, 1.0 / float(np.mean(units[0].weights))
+
+
+def bulk_weights(full: Units, base: Units, strengths, directions):
     r"""D and beta of the bulk, and the coordinates that differ from it.
 
     .. math:: D_{0,k} = D_k(\Sigma_0)\,\overline{D(\Sigma)/D(\Sigma_0)}
@@ -133,21 +169,19 @@ def bulk_weights(full, base, strengths, directions, full_floor, base_floor):
 
     Parameters
     ----------
-    full, base : ndarray of shape (n_features,)
-        D of the model with and without its spikes.
+    full, base : Units
+        Of the model with and without its spikes.
     strengths, directions : ndarray of shape (r,) and (n_features, r)
-    full_floor, base_floor : float or ndarray of shape (n_features,)
-        beta of the model with and without its spikes.
 
     Returns
     -------
-    weights, local, floor : ndarray, ndarray of int, float or ndarray
+    weights, floor : ndarray of shape (n_features,)
+    local : ndarray of int
     """
-    ratio = full / base
-    rise = full_floor / base_floor if np.ndim(full_floor) else np.ones(base.size)
+    ratio, rise = full.weights / base.weights, _quotient(full.floor, base.floor)
     change = np.maximum(np.abs(ratio - 1.0), np.abs(rise - 1.0))
-    local = _local(change, base, strengths, directions)
-    group = _equal_values(base * base_floor)
+    local = _local(change, base.weights, strengths, directions)
+    group = _equal_values(base.weights * base.floor)
     regular = (~local).astype(float)
 
     def applied(values, quotient):
@@ -155,34 +189,40 @@ def bulk_weights(full, base, strengths, directions, full_floor, base_floor):
         uneven = np.any(regular * np.abs(quotient / mean - 1.0) > LOCAL)
         return values * np.where(local, 1.0, quotient if uneven else mean)
 
-    floor = applied(base_floor, rise) if np.ndim(full_floor) else base_floor
-    return applied(base, ratio), np.flatnonzero(local), floor
+    floor = applied(base.floor, rise)
+    return applied(base.weights, ratio), floor, np.flatnonzero(local)
 
 
-def interior_weights(full, base, strengths, directions, full_floor, base_floor):
+def _quotient(full, base):
+    """full / base, 1 where both are 0."""
+    return np.divide(full, base, out=np.ones(base.size), where=base != 0)
+
+
+def interior_weights(full: Units, base: Units, strengths, directions):
     """The same for a process with ends, whose bulk has one D, and one beta, throughout."""
-    _, spiked, floor = bulk_weights(full, base, strengths, directions, full_floor, base_floor)
-    weights = np.full(base.size, np.mean(np.delete(full, spiked)))
-    change = np.maximum(np.abs(full / weights - 1.0), np.abs(full / base - 1.0))
-    if np.ndim(full_floor):
-        change = np.maximum(change, np.abs(full_floor / floor - 1.0))
+    _, _, spiked = bulk_weights(full, base, strengths, directions)
+    weights, floor = (np.full(base.weights.size, np.mean(np.delete(v, spiked))) for v in full[:2])
+    change = np.zeros(weights.size)
+    for own, common, before in zip(full, (weights, floor), base, strict=False):
+        change = np.maximum(change, np.abs(_quotient(own, common) - 1.0))
+        change = np.maximum(change, np.abs(_quotient(own, before) - 1.0))
     local = np.flatnonzero(change > LOCAL)
-    largest = max(MANY, int(FEW * base.size))
-    return weights, np.sort(local[np.argsort(-change[local], kind="stable")[:largest]]), floor
+    largest = max(MANY, int(FEW * weights.size))
+    return weights, floor, np.sort(local[np.argsort(-change[local], kind="stable")[:largest]])
 
 
 def settle(weights, floor, n_samples):
     """Give coordinates whose level is next to one that many share that very level.
 
-    The many are at least half of all there and, with the others, more than n. The mean of
+    The many are at least a third of all there and, with the others, more than n. The mean of
     D^-1 diag(R), and so the first moment of A_hat, stays as it is.
     """
     levels = weights * floor
     group = _equal_values(levels)
     counts = np.bincount(group)
-    for heavy in np.flatnonzero(2 * counts > n_samples):
+    for heavy in np.flatnonzero(MOST * counts > n_samples):
         place = np.mean(levels[group == heavy])
         near = np.abs(levels - place) <= INDISTINCT * place
-        if n_samples < np.sum(near) <= 2 * counts[heavy]:
+        if n_samples < np.sum(near) <= MOST * counts[heavy]:
             levels = np.where(near, np.mean(levels[near]), levels)
     return levels / floor

@@ -98,6 +98,10 @@ class Ensemble(StoredByFields):
         :math:`\beta I`.
     shrinkage : float
         :math:`\rho \ge 0`. At zero, n eigenvalues of M are infinite and the others are finite.
+    depth, unit : float, default=1.0
+        The matrix of interest has the eigenvalues :math:`1 - \mathrm{depth} + z/\mathrm{unit}` for
+        the eigenvalues z of M. Where all of them are close to 1, as under a large ridge, this M
+        is what keeps their digits.
 
     Notes
     -----
@@ -124,6 +128,25 @@ class Ensemble(StoredByFields):
     weights: Array
     floor: float | Array
     shrinkage: float
+    depth: float = 1.0
+    unit: float = 1.0
+
+    def eigenvalue(self, z):
+        """The eigenvalue of the matrix of interest that belongs to one of M."""
+        return (1.0 - self.depth) + z / self.unit
+
+    def place(self, nu):
+        """The inverse of `eigenvalue`."""
+        return self.unit * (nu - (1.0 - self.depth))
+
+    def coefficient(self, z):
+        r""":math:`1 - 1/\nu` at :math:`\nu` = `eigenvalue` (z)."""
+        excess = z / self.unit - self.depth
+        return excess / (1.0 + excess)
+
+    def place_of_coefficient(self, a):
+        """The inverse of `coefficient`."""
+        return self.unit * (self.depth + a / (1.0 - a))
 
     @property
     def d(self) -> int:

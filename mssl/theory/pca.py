@@ -9,6 +9,7 @@ import numpy as np
 
 from ..covariance import Covariance
 from ..validation import covariance_model, first_few, positive_integer
+from .bulk import Units
 from .spectrum import Spectrum
 from .spikes import Outlier, SpikedEnsemble
 from .state import StoredByFields
@@ -105,10 +106,11 @@ class PCATheory(StoredByFields):
     def spiked_ensemble(self) -> SpikedEnsemble:
         """Bulk and perturbation, a :class:`SpikedEnsemble`."""
 
-        def weights_of(model):
-            return 1.0 / model.diagonal() if self.standardize else np.ones(model.d)
+        def units_of(model):
+            weights = 1.0 / model.diagonal() if self.standardize else np.ones(model.d)
+            return Units(weights, np.zeros(model.d), np.ones(model.d))
 
-        return SpikedEnsemble.build(self.covariance, self.n_samples, 0.0, 1.0, weights_of)
+        return SpikedEnsemble.build(self.covariance, self.n_samples, 1.0, units_of)
 
     @property
     def spectrum(self) -> Spectrum:

@@ -12,6 +12,7 @@ from ..covariance import Covariance
 from ..covariance.base import conditional_variances
 from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, non_negative, open_unit, positive_integer
+from .bulk import Units
 from .equivalents import Equivalent, least_kappa, solve_kappa
 from .finite_size import corrected
 from .masked import (
@@ -263,22 +264,15 @@ class SSRTheory(StoredByFields):
         """The matrix M behind the spectrum of A_hat, a :class:`SpikedEnsemble`."""
         if not self.covariance.diagonal().any():
             raise ValueError("covariance must not be zero.")
-        e = self.equivalent
-        if self.mask_rate:
-            return SpikedEnsemble.build(
-                self.covariance,
-                self.n_samples,
-                self._felt_penalty,
-                1.0 / e.kappa,
-                lambda model: model.resolvent(self._felt_penalty(model)).diagonal,
-            )
-        return SpikedEnsemble.build(
-            self.covariance,
-            self.n_samples,
-            e.kappa,
-            e.shrinkage,
-            lambda model: model.resolvent(e.kappa).diagonal,
-        )
+        shrinkage = 1.0 / self.kappa if self.mask_rate else self.equivalent.shrinkage
+        return SpikedEnsemble.build(self.covariance, self.n_samples, shrinkage, self._units_of)
+
+    def _units_of(self, model: Covariance) -> Units:
+        """D and the penalty of a model, the base of this one or this one itself."""
+        penalty = self._felt_penalty(model) if self.mask_rate else self.kappa
+        r = model.resolvent(penalty)
+        excess = r.signal.diagonal if np.any(penalty) else np.ones(model.d)
+        return Units(r.diagonal, penalty * np.ones(model.d), excess)
 
     def _felt_penalty(self, model: Covariance) -> np.ndarray:
         """The penalty K that a model feels, the base of this one or this one itself."""

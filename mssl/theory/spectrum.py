@@ -23,6 +23,10 @@ Array = np.ndarray
 
 # Mass that a density may miss before the search for bulks is made finer.
 MASS_TOLERANCE = 2e-6
+# How often the search is repeated with points where the density turned out to vanish.
+GAP_ROUNDS = 12
+# Relative rounding of a place.
+ROUNDING = 1e-14
 # Relative error that the first moments, known in advance, may have.
 MOMENT_TOLERANCE = 1e-5
 # Relative distance to a level with an atom within which the bulks of other levels are looked for,
@@ -107,16 +111,25 @@ class Spectrum(StoredByFields):
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
-        return tuple(_atoms(self.ensemble))
+        return tuple(Atom(self.ensemble.eigenvalue(a.position), a.mass) for a in self.atom_points)
 
     @cached_property
     def edges(self) -> Array:
-        return _frozen([edge.position for edge in self.edge_points])
+        return self.ensemble.eigenvalue(self._ends)
+
+    @cached_property
+    def atom_points(self) -> tuple[Atom, ...]:
+        """The atoms as eigenvalues of the ensemble's own matrix, ascending."""
+        return tuple(_atoms(self.ensemble))
 
     @property
     def edge_points(self) -> tuple[Edge, ...]:
-        """The edges with the roots s there, ascending."""
+        """The edges of the ensemble's own matrix with the roots s there, ascending."""
         return self._support[0]
+
+    @cached_property
+    def _ends(self) -> Array:
+        return _frozen([edge.position for edge in self.edge_points])
 
     @property
     def _panels(self) -> list[_Panel]:
@@ -132,13 +145,18 @@ class Spectrum(StoredByFields):
 
     @cached_property
     def _support(self):
-        wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self.atoms)
+        wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self.atom_points)
         if wanted < 0.5 / self.ensemble.d:
             return (), []
         complaint = ""
+        gaps = np.empty(0)  # points where the density turned out to vanish inside a bulk
         for refinement in (1, 4, 16):
-            edges = _find_edges(self.ensemble, refinement)
-            panels, edges = _panels(self.ensemble, edges, self.atoms)
+            for _ in range(GAP_ROUNDS):
+                edges = _find_edges(self.ensemble, refinement, gaps)
+                panels, found = _panels(self.ensemble, edges)
+                gaps = np.append(gaps, found)
+                if found.size == 0:
+                    break
             mass = sum(_integral(p) for p in panels)
             if abs(wanted - mass) >= MASS_TOLERANCE:
                 complaint = f"carry a mass of {mass:.8f} where {wanted:.8f} is due"
@@ -154,29 +172,34 @@ class Spectrum(StoredByFields):
     def _wrong_moment(self, edges, panels):
         """Say which first moment the bulks miss; nothing when they have both."""
         for name, function, due in self._known_means():
-            found = _expect(function, self.atoms, [edge.position for edge in edges], panels)
-            if not abs(found - due) <= MOMENT_TOLERANCE * due:
+
+            def mean(f, panels=panels):
+                return _expect(f, self.atom_points, [edge.position for edge in edges], panels)
+
+            found, size = mean(function), mean(lambda z, f=function: np.abs(f(z)))
+            if not abs(found - due) <= MOMENT_TOLERANCE * size:
                 return f"have a mean {name} of {found:.8g} where {due:.8g} is due"
         return ""
 
     def _known_means(self):
-        r"""The means of :math:`\nu` and :math:`1/\nu` where they are known in advance.
+        r"""The means of :math:`\nu` and :math:`1 - 1/\nu` where they are known in advance.
 
         .. math:: \int x\,\mathrm d\mu = \frac1d \mathrm{Tr}\,D(\Sigma/\rho + \beta), \qquad
-                  \int x^{-1}\,\mathrm d\mu = \frac1d \mathrm{Tr}\,D^{-1}R \quad(s = 1, z = 0)
+                  \int x^{-1}\,\mathrm d\mu = \frac1d \mathrm{Tr}\,D^{-1}R \quad(s = 1, \nu = 0)
 
-        The second gives the mean eigenvalue of A_hat. It holds where s(0) = 1, as for masked
+        The second gives the mean eigenvalue of A_hat. It holds where s is 1 at 0, as for masked
         regression.
         """
         e = self.ensemble
         if e.shrinkage > 0:
             mean = np.mean(e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor))
-            yield "eigenvalue", lambda x: x, float(mean)
+            yield "eigenvalue", lambda z: z, float(mean)
         if np.all(np.asarray(e.floor) > 0):
-            r = e.resolvent(1.0, 0.0)
+            r = e.resolvent(1.0, e.place(0.0))
             excess = e.shrinkage - 1.0 + r.sigma_trace / e.n_samples
             if abs(excess) < 1e-9:
-                yield "inverse", lambda x: 1.0 / x, float(np.mean(r.diagonal / e.weights))
+                away = np.mean(r.diagonal * (e.unit / e.weights) - 1.0)
+                yield "eigenvalue of A_hat", e.coefficient, -float(away) - self.infinite_mass
 
     def stieltjes(self, z) -> Array:
         r"""The Stieltjes transform :math:`m(z)`.
@@ -194,10 +217,10 @@ class Spectrum(StoredByFields):
         z = np.asarray(z, dtype=complex)
         if not np.isfinite(z).all():
             raise ValueError("z must be finite, but some entries are NaN or infinite.")
-        flat = z.ravel()
+        flat = self.ensemble.place(z.ravel())
         upper = np.where(flat.imag < 0, flat.conj(), flat)
         s = self.ensemble.solve(upper)
-        m = self.ensemble.traces(s, upper).stieltjes
+        m = self.ensemble.unit * self.ensemble.traces(s, upper).stieltjes
         m = np.where(flat.imag < 0, m.conj(), m).reshape(z.shape)
         return m[()]
 
@@ -215,26 +238,32 @@ class Spectrum(StoredByFields):
             Of the shape of x; zero outside the bulks.
         """
         x = _real(x)
-        flat = x.ravel()
+        return (self.ensemble.unit * self.own_density(self.ensemble.place(x.ravel()))).reshape(
+            x.shape
+        )[()]
+
+    def own_density(self, z) -> Array:
+        """Density of the eigenvalues of the ensemble's own matrix, for z of shape (n_points,)."""
         if self.ensemble.law is not None and self.ensemble.law.counts.size == 1:
-            return _marchenko_pastur(self.ensemble, flat).reshape(x.shape)[()]
-        result = np.zeros(flat.shape)
+            return _marchenko_pastur(self.ensemble, z)
+        result = np.zeros(z.shape)
         if self.ensemble.law is not None:
             # No need to know the edges; next to an atom, where s is zero, lies a gap.
-            regular = flat > 0
-            for atom in self.atoms:
-                regular &= np.abs(flat - atom.position) > 1e-9 * atom.position
+            regular = z > 0
+            for atom in self.atom_points:
+                regular &= np.abs(z - atom.position) > 1e-9 * atom.position
             if regular.any():
-                m = self.stieltjes(flat[regular])
+                points = z[regular].astype(complex)
+                m = self.ensemble.traces(self.ensemble.solve(points), points).stieltjes
                 result[regular] = np.maximum(m.imag, 0.0) / np.pi
-            return result.reshape(x.shape)[()]
-        for k, (low, high) in enumerate(self.edges.reshape(-1, 2)):
-            inside = np.flatnonzero((flat > low) & (flat < high))
+            return result
+        for k, (low, high) in enumerate(self._ends.reshape(-1, 2)):
+            inside = np.flatnonzero((z > low) & (z < high))
             if inside.size:
-                angle = _Map(low, high).angle(flat[inside])
+                angle = _Map(low, high).angle(z[inside])
                 value = self._series(k, angle) / _Map(low, high).speed(angle)
                 result[inside] = np.maximum(value, 0.0)
-        return result.reshape(x.shape)[()]
+        return result
 
     def _series(self, bulk, angle):
         """Value of the series of one bulk at given angles."""
@@ -248,26 +277,33 @@ class Spectrum(StoredByFields):
     def cdf(self, x) -> Array:
         """Fraction of the eigenvalues that are at most x, for real x of any shape."""
         x = _real(x)
-        flat = x.ravel()
-        result = np.zeros(flat.shape)
-        for atom in self.atoms:
-            result += atom.mass * (flat >= atom.position)
-        bulks = self.edges.reshape(-1, 2)
+        return self.own_cdf(self.ensemble.place(x.ravel())).reshape(x.shape)[()]
+
+    def own_cdf(self, z) -> Array:
+        """The same of the ensemble's own matrix, for z of shape (n_points,)."""
+        result = np.zeros(z.shape)
+        for atom in self.atom_points:
+            result += atom.mass * (z >= atom.position * (1.0 - ROUNDING))
+        bulks = self._ends.reshape(-1, 2)
         for panel in self._panels:
-            angle = _Map(*bulks[panel.bulk]).angle(flat)
+            angle = _Map(*bulks[panel.bulk]).angle(z)
             inside = np.clip(angle, panel.start, panel.stop)
             half = 0.5 * (panel.stop - panel.start)
             primitive = chebyshev.chebint(panel.series, lbnd=-1)
             result += half * chebyshev.chebval(_local(panel, inside), primitive)
-        return result.reshape(x.shape)[()]
+        return result
 
     def quantile(self, p) -> Array:
         """Smallest x with cdf(x) >= p, for p in [0, 1]; infinite within the mass at infinity."""
+        return self.ensemble.eigenvalue(self.own_quantile(p))
+
+    def own_quantile(self, p) -> Array:
+        """The same of the ensemble's own matrix."""
         p = _real(p, "p")
         if np.any((p < 0) | (p > 1)):
             raise ValueError("p must lie in [0, 1].")
         flat = np.minimum(p.ravel(), 1.0 - 1e-14)
-        places = [atom.position for atom in self.atoms] + list(self.edges)
+        places = [atom.position for atom in self.atom_points] + list(self._ends)
         result = np.full(flat.shape, np.inf)
         open_ = np.flatnonzero(flat <= 1.0 - self.infinite_mass)
         target = flat[open_]
@@ -276,14 +312,18 @@ class Spectrum(StoredByFields):
         low -= 1e-9 * np.abs(low) + 1e-300
         for _ in range(70):
             middle = np.where(low > 0, np.sqrt(np.maximum(low * high, 0.0)), 0.5 * (low + high))
-            reached = self.cdf(middle) >= target - 1e-13
+            reached = self.own_cdf(middle) >= target - 1e-13
             high, low = np.where(reached, middle, high), np.where(reached, low, middle)
         result[open_] = high
         return result.reshape(p.shape)[()]
 
     def expect(self, function: Callable[[Array], Array]) -> float:
         """Mean of a function over the law: bulks and finite atoms, not the mass at infinity."""
-        return _expect(function, self.atoms, self.edges, self._panels)
+        return self.own_expect(lambda z: function(self.ensemble.eigenvalue(z)))
+
+    def own_expect(self, function: Callable[[Array], Array]) -> float:
+        """The same with a function of the eigenvalues of the ensemble's own matrix."""
+        return _expect(function, self.atom_points, self._ends, self._panels)
 
     def moment(self, k: int) -> float:
         r"""The moment :math:`\int x^k\,\mathrm d\mu(x)`."""
@@ -334,9 +374,17 @@ class CoefficientSpectrum(StoredByFields):
         """The eigenvalue of A_hat that belongs to one of M."""
         return (1.0 - 1.0 / nu) / self.keep
 
+    def _coefficient(self, z):
+        """The same from an eigenvalue of the ensemble's own matrix, which keeps its digits."""
+        return self.source.ensemble.coefficient(z) / self.keep
+
+    def _place(self, a):
+        """The inverse of `_coefficient`, for a below 1/q."""
+        return self.source.ensemble.place_of_coefficient(self.keep * a)
+
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
-        atoms = [Atom(self.eigenvalue(atom.position), atom.mass) for atom in self.source.atoms]
+        atoms = [Atom(self._coefficient(a.position), a.mass) for a in self.source.atom_points]
         if self.source.infinite_mass:
             atoms.append(Atom(1.0 / self.keep, self.source.infinite_mass))
         return tuple(atoms)
@@ -344,7 +392,7 @@ class CoefficientSpectrum(StoredByFields):
     @cached_property
     def edges(self) -> Array:
         with np.errstate(divide="ignore"):
-            return _frozen(self.eigenvalue(self.source.edges))
+            return _frozen([self._coefficient(e.position) for e in self.source.edge_points])
 
     def stieltjes(self, z) -> Array:
         """The Stieltjes transform at complex z, or on the real axis its limit from above."""
@@ -358,29 +406,32 @@ class CoefficientSpectrum(StoredByFields):
 
     def density(self, a) -> Array:
         """Density at real points a of any shape; zero outside the bulks and from 1/q on."""
-        a = self.keep * _real(a, "a")
+        a = _real(a, "a")
         result = np.zeros(a.shape)
-        below = a < 1.0
-        nu = 1.0 / (1.0 - a[below])
-        result[below] = self.keep * nu**2 * self.source.density(nu)
+        below = self.keep * a < 1.0
+        nu = 1.0 / (1.0 - self.keep * a[below])
+        density = self.source.own_density(self._place(a[below]))
+        result[below] = self.keep * nu**2 * self.source.ensemble.unit * density
         return result[()]
 
     def cdf(self, a) -> Array:
         """Fraction of the eigenvalues that are at most a, for real a of any shape."""
-        a = self.keep * _real(a, "a")
+        a = _real(a, "a")
         result = np.ones(a.shape)
-        below = a < 1.0
-        result[below] = self.source.cdf(1.0 / (1.0 - a[below]))
+        below = self.keep * a < 1.0
+        result[below] = self.source.own_cdf(self._place(a[below]))
         return result[()]
 
     def quantile(self, p) -> Array:
         """Smallest a with cdf(a) >= p, for p in [0, 1]."""
-        return self.eigenvalue(self.source.quantile(p))
+        z = self.source.own_quantile(p)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(z), 1.0 / self.keep, self._coefficient(z))[()]
 
     def expect(self, function: Callable[[Array], Array]) -> float:
         """Mean of a function over the law, atoms counted."""
         top = self.source.infinite_mass
-        value = self.source.expect(lambda nu: function(self.eigenvalue(nu)))
+        value = self.source.own_expect(lambda z: function(self._coefficient(z)))
         return value + (top * float(function(np.ones(1) / self.keep)[0]) if top else 0.0)
 
     def moment(self, k: int) -> float:
@@ -624,7 +675,7 @@ class _Scan:
             self.add(np.concatenate(new))
 
 
-def _find_edges(ensemble, refinement):
+def _find_edges(ensemble, refinement, gaps):
     low, high = _range(ensemble)
     cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
     dear = ensemble.pencil is not None
@@ -632,6 +683,7 @@ def _find_edges(ensemble, refinement):
     points = np.geomspace(low, high, count)
     scan = _Scan(ensemble, points[points > 0])
     scan.offer(_around_levels(ensemble))
+    scan.offer(gaps)
     while scan.inside[-1]:  # the bound was not one, which rounding can do
         scan.add(np.array([2.0 * scan.z[-1]]))
     for _ in range(30):
@@ -776,8 +828,8 @@ def _stationary(ensemble, z, s, towards):
 # --- the density as a series -------------------------------------------------------------------
 
 
-def _panels(ensemble, edges, atoms):
-    """Piecewise Chebyshev series of all bulks, with their cumulated mass."""
+def _panels(ensemble, edges):
+    """Piecewise Chebyshev series of all bulks, and points inside them without density."""
     cheap = ensemble.law is not None
     size, tolerance, depth = (32, 1e-9, 20) if cheap else (24, 1e-7, 16)
     if ensemble.pencil is not None:
@@ -790,7 +842,7 @@ def _panels(ensemble, edges, atoms):
         )
     bulks = list(zip(places[::2], places[1::2], strict=True))
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
-    done = []
+    done, gaps = [], [np.empty(0)]
     for index, (low, high) in enumerate(bulks):
         place = _Map(low, high)
         todo = [(0.0, np.pi)]
@@ -802,6 +854,7 @@ def _panels(ensemble, edges, atoms):
             x = place.place(angles)
             with np.errstate(invalid="ignore"):
                 s = ensemble.solve(x)
+            gaps.append(_middle_of_gap(x, s))
             m = ensemble.traces(s, x.astype(complex)).stieltjes
             values = np.maximum(m.imag, 0.0) / np.pi * place.speed(angles)
             values = values.reshape(len(todo), size)
@@ -819,7 +872,21 @@ def _panels(ensemble, edges, atoms):
                     following += halves
             todo = following
     done.sort(key=lambda p: (p.bulk, p.start))
-    return done, edges
+    return done, np.concatenate(gaps)
+
+
+def _middle_of_gap(x, s):
+    """One point in each run of real roots with complex ones on either side."""
+    order = np.argsort(x)
+    outside = np.concatenate([[False], s[order].imag == 0, [False]])
+    starts = np.flatnonzero(outside[1:] & ~outside[:-1])
+    stops = np.flatnonzero(~outside[1:] & outside[:-1])
+    # Next to the ends of a bulk, rounding may make a root real.
+    inner = (starts > 0) & (stops < x.size)
+    starts, stops = starts[inner], stops[inner]
+    if starts.size == 0:
+        return np.empty(0)
+    return x[order][[(a + b - 1) // 2 for a, b in zip(starts, stops, strict=True)]]
 
 
 def _resolved(place, nodes, panel):

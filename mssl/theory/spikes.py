@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -9,10 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq, linear_sum_assignment
 
+from ..covariance import Covariance
 from ..exceptions import ConvergenceError
 from .bulk import (
     FEW,
+    Units,
     bulk_weights,
+    depth_and_unit,
     interior_weights,
     is_stationary,
     replace_loudest,
@@ -172,7 +176,13 @@ class SpikedEnsemble(StoredByFields):
     own: int | None = None
 
     @classmethod
-    def build(cls, covariance, n_samples, floor, shrinkage, weights_of) -> SpikedEnsemble:
+    def build(
+        cls,
+        covariance: Covariance,
+        n_samples: int,
+        shrinkage: float,
+        units_of: Callable[[Covariance], Units],
+    ) -> SpikedEnsemble:
         r"""Split a model into bulk and perturbation.
 
         Parameters
@@ -181,10 +191,8 @@ class SpikedEnsemble(StoredByFields):
             The full model.
         n_samples, shrinkage
             As for :class:`Ensemble`.
-        floor : float or callable
-            The number :math:`\beta`, or a map from a covariance model to the vector.
-        weights_of : callable
-            Maps a covariance model to the diagonal of D.
+        units_of : callable
+            Maps a covariance model to its :class:`~mssl.theory.bulk.Units`.
 
         Returns
         -------
@@ -205,26 +213,30 @@ class SpikedEnsemble(StoredByFields):
           of their own above the others are spikes too, so that they hide no other spike.
         * With n < d, levels :math:`\beta D_k` within a per mille of one that more than n
           coordinates share count as that level.
+
+        When all levels are close to 1, as under a large ridge, so are all eigenvalues of M; the
+        ensemble is then that of :math:`u(M - (1 - c))`.
         """
-        parts = split_spikes(covariance)
-        full = weights_of(covariance)
-        full_floor = floor(covariance) if callable(floor) else None
+        spikes = split_spikes(covariance)
+        own = spikes[1].size
+        full = units_of(covariance)
 
         def assemble(base, strengths, directions):
-            bulk = full if strengths.size == 0 else weights_of(base)
-            floors = (floor, floor) if full_floor is None else (full_floor, floor(base))
+            plain = units_of(base) if strengths.size else full
+            depth, unit = depth_and_unit(full, plain)
+            deep = [u.deeper(depth, unit) if depth < 1.0 else u for u in (full, plain)]
             choose = interior_weights if is_stationary(base, n_samples) else bulk_weights
-            weights, local, bulk_floor = choose(full, bulk, strengths, directions, *floors)
-            if n_samples < base.d and np.all(np.asarray(bulk_floor) > 0):
-                weights = settle(weights, bulk_floor, n_samples)
-            if np.ndim(bulk_floor) and np.ptp(bulk_floor) <= 1e-12 * bulk_floor[0]:
-                bulk_floor = float(bulk_floor[0])  # a constant keeps every fast path open
-            ensemble = Ensemble(base, n_samples, weights, bulk_floor, shrinkage)
-            own = parts[1].size
-            return cls(ensemble, full, strengths, directions, local, full_floor, own)
+            weights, floor, local = choose(*deep, strengths, directions)
+            if n_samples < base.d and np.all(floor > 0):
+                weights = settle(weights, floor, n_samples)
+            if np.ptp(floor) <= 1e-12 * floor[0]:
+                floor = float(floor[0])  # a constant keeps every fast path open
+            ensemble = Ensemble(base, n_samples, weights, floor, shrinkage, depth, unit)
+            weights, floor, _ = deep[0]
+            return cls(ensemble, weights, strengths, directions, local, floor, own)
 
-        found = assemble(*parts)
-        while parts[1].size and shrinkage > 0:
+        found = assemble(*spikes)
+        while own and shrinkage > 0:
             loud = found._without_loud()
             if loud is None:
                 break
@@ -237,9 +249,8 @@ class SpikedEnsemble(StoredByFields):
         """The base without the few coordinates that make bulks of their own above the others."""
         if not self.spectrum.edge_points:
             return None
-        top = self.main_edges[1].position
-        beyond = self.spectrum.edges[::2] >= top
-        e = self.ensemble
+        e, top = self.ensemble, self.main_edges[1].position
+        beyond = np.array([edge.position >= top for edge in self.spectrum.edge_points[::2]])
         # One such coordinate may have half its mass above the others and half below.
         count = int(np.ceil(float(self.spectrum.bulk_masses[beyond].sum()) * e.d - 1e-3))
         loudness = e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor)
@@ -270,10 +281,12 @@ class SpikedEnsemble(StoredByFields):
 
     @cached_property
     def _lift(self):
-        """The difference in beta at the local coordinates, and elsewhere; None without a vector."""
+        """The difference in beta at the local coordinates, and elsewhere; None if there is none."""
         if self.floor is None:
             return None
         difference = self.floor - self.ensemble.floor
+        if not np.any(difference):
+            return None
         rest = difference.copy()
         rest[self.local] = 0.0
         return difference[self.local], rest
@@ -320,7 +333,7 @@ class SpikedEnsemble(StoredByFields):
         return float(s.real)
 
     def _gaps(self):
-        atoms = [Edge(a.position, np.nan, 0) for a in self.spectrum.atoms]
+        atoms = [Edge(a.position, np.nan, 0) for a in self.spectrum.atom_points]
         stops = sorted([*self.spectrum.edge_points, *atoms], key=lambda e: e.position)
         if not stops:
             return
@@ -348,7 +361,7 @@ class SpikedEnsemble(StoredByFields):
 
     def _side(self, low, high):
         if not self.spectrum.edge_points:
-            return "above" if low >= self.spectrum.atoms[-1].position else "below"
+            return "above" if low >= self.spectrum.atom_points[-1].position else "below"
         first, last = self.main_edges
         if low >= last.position:
             return "above"
@@ -360,7 +373,7 @@ class SpikedEnsemble(StoredByFields):
             return stop.position, stop.root
         place = stop.position * (1.0 + 1e-7 * direction)
         if place == 0:
-            place = 1e-9 * self.spectrum.edges[self.spectrum.edges > 0].min()
+            place = 1e-9 * min(e.position for e in self.spectrum.edge_points if e.position > 0)
         return place, float(self.ensemble.solve(np.array([place]))[0].real)
 
     def _beyond(self, low, low_root):
@@ -472,7 +485,8 @@ class SpikedEnsemble(StoredByFields):
             y, sigma_y = self._separate(y, sigma_y, spread[0.0])
         for k in range(multiplicity):
             variance = float(y[:, k] @ sigma_y[:, k])
-            yield Outlier(z, side, y[:, k], self.weights, variance, spread)
+            nu = float(ensemble.eigenvalue(z))
+            yield Outlier(nu, side, y[:, k], self.weights, variance, spread)
 
     def _separate(self, y, sigma_y, spread):
         """Orthogonal eigenvectors of one eigenvalue, each as close to one spike as it can be."""
@@ -539,17 +553,18 @@ class SpikedEnsemble(StoredByFields):
             margin = self.strengths / self._all_thresholds
             rows, columns = linear_sum_assignment(overlaps + 1e-9 * margin[:, None], maximize=True)
             owner = {int(i): above[j] for i, j in zip(rows, columns, strict=True)}
-        edge = self.main_edges[1].position
+        edge = self.ensemble.eigenvalue(self.main_edges[1].position)
         spikes = []
         for i, (strength, threshold) in enumerate(
             zip(self.strengths[: self.own], self.thresholds, strict=True)
         ):
             u, outlier = self.directions[:, i], owner.get(i)
+            place = edge if outlier is None else outlier.position
             spike = Spike(
                 strength=float(strength),
                 threshold=float(threshold),
                 detected=outlier is not None,
-                eigenvalue=float(eigenvalue_of(edge if outlier is None else outlier.position)),
+                eigenvalue=float(eigenvalue_of(place)),
                 right_overlap=0.0,
                 left_overlap=0.0,
                 symmetric_overlap=0.0,
