@@ -97,6 +97,20 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
     return Diagonal(rest), variances[loud] - usual, directions
 
 
+def without_silent(base: Covariance, excess: Array) -> Covariance:
+    """Independent coordinates, with variance 0 where :math:`1 - \\beta D_k` is all but 0.
+
+    Their eigenvalues of A_hat are below 1e-9 of those of others; arithmetic cannot tell them apart.
+    """
+    core = base
+    while isinstance(core, Scaled):
+        core = core.base
+    silent = excess < EQUAL * np.max(excess)
+    if not (isinstance(core, Diagonal) and np.any(silent)):
+        return base
+    return Diagonal(np.where(silent, 0.0, base.diagonal()))
+
+
 def is_stationary(base, n_samples):
     """Whether D is to be that of the interior: a process with ends, and fewer samples than d."""
     while isinstance(base, Scaled) and np.all(base.scales == base.scales[0]):

@@ -21,6 +21,8 @@ Array = np.ndarray
 CHUNK = 1 << 16
 # Distinct atoms above which a starting point is first found with a coarser law.
 FINE = 600
+# Coordinates up to which dense algebra is faster than any structure.
+SMALL = 128
 # Solved pencils that are kept, each of 2 d numbers.
 MEMORY = 2000
 
@@ -200,11 +202,12 @@ class Ensemble(StoredByFields):
 
     @cached_property
     def pencil(self) -> Pencil | None:
-        """The dense form, for a positive definite model that has no faster one."""
+        """The dense form, for a positive definite model that is small or has no faster one."""
         core = self.covariance
         while isinstance(core, Scaled):
             core = core.base
-        if self.law is not None or not isinstance(core, Dense | Circulant):
+        small = self.d <= SMALL or isinstance(core, Dense | Circulant)
+        if self.law is not None or not small:
             return None
         try:
             root = np.linalg.cholesky(self.covariance.dense())
@@ -508,7 +511,10 @@ def _model_traces(ensemble, s, z):
     if np.imag(s) == 0:
         s = np.real(s)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        r = ensemble.resolvent(s, z)
+        try:
+            r = ensemble.resolvent(s, z)
+        except np.linalg.LinAlgError:  # the point is a pole; no solver stays there
+            return (np.nan,) * 4
         t1, t2 = r.sigma_trace / n, r.sigma_sigma_trace / n
         cross = np.sum(r.sigma_sandwich / ensemble.weights) / n
         stieltjes = np.sum(r.diagonal / ensemble.weights) / d

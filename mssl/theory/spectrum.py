@@ -23,10 +23,12 @@ Array = np.ndarray
 
 # Mass that a density may miss before the search for bulks is made finer.
 MASS_TOLERANCE = 2e-6
-# How often the search is repeated with points where the density turned out to vanish.
-GAP_ROUNDS = 12
+# How often the search is repeated with points it missed, and steps of one search for bulks.
+ROUNDS, MOST_STEPS = 12, 600
 # Relative rounding of a place.
 ROUNDING = 1e-14
+# Relative distance from the end of a bulk that arithmetic can tell from 0.
+CLOSE = 4e-15
 # Relative error that the first moments, known in advance, may have.
 MOMENT_TOLERANCE = 1e-5
 # Relative distance to a level with an atom within which the bulks of other levels are looked for,
@@ -149,15 +151,18 @@ class Spectrum(StoredByFields):
         if wanted < 0.5 / self.ensemble.d:
             return (), []
         complaint = ""
-        gaps = np.empty(0)  # points where the density turned out to vanish inside a bulk
+        known = {}
         for refinement in (1, 4, 16):
-            for _ in range(GAP_ROUNDS):
-                edges = _find_edges(self.ensemble, refinement, gaps)
-                panels, found = _panels(self.ensemble, edges)
-                gaps = np.append(gaps, found)
+            scan = _first_scan(self.ensemble, refinement)
+            for _ in range(ROUNDS):
+                edges = _find_edges(scan)
+                panels, found = _panels(self.ensemble, edges, scan, known)
+                mass = sum(_integral(p) for p in panels)
+                if found.size == 0 and wanted - mass >= MASS_TOLERANCE:
+                    found = _unseen(scan, self.atom_points)
                 if found.size == 0:
                     break
-            mass = sum(_integral(p) for p in panels)
+                scan.offer(found)  # gaps inside what seemed one bulk, or bulks not yet seen
             if abs(wanted - mass) >= MASS_TOLERANCE:
                 complaint = f"carry a mass of {mass:.8f} where {wanted:.8f} is due"
                 continue
@@ -580,7 +585,11 @@ def _atoms(ensemble):
 def _null_weight(covariance):
     """Diagonal of the projector on the kernel of Sigma."""
     tiny = 1e-13 * covariance.trace() / covariance.d
-    return np.clip(tiny * covariance.resolvent(tiny).diagonal, 0.0, 1.0) if tiny else np.ones(1)
+    return (
+        np.clip(tiny * covariance.resolvent(tiny).diagonal, 0.0, 1.0)
+        if tiny
+        else np.ones(covariance.d)
+    )
 
 
 def _rank(covariance, group, null):
@@ -624,6 +633,7 @@ class _Scan:
         self.levels = _levels(ensemble)
         self.z = np.empty(0)
         self.s = np.empty(0, dtype=complex)
+        self.edges = {}  # known edges, by the points beside them
         self.add(points)
 
     def add(self, points):
@@ -655,6 +665,14 @@ class _Scan:
     def inside(self):
         return self.s.imag < 0
 
+    def between(self, points):
+        """Starting points for the roots at other points, which lie inside bulks."""
+        inside = self.inside
+        if not inside.any():
+            return None
+        z, s = self.z[inside], self.s[inside]
+        return np.interp(points, z, s.real) + 1j * np.interp(points, z, s.imag)
+
     def sharpen(self, rounds):
         """Look closer where the density has a dip, or where a gap is about to close."""
         for _ in range(rounds):
@@ -675,15 +693,18 @@ class _Scan:
             self.add(np.concatenate(new))
 
 
-def _find_edges(ensemble, refinement, gaps):
+def _first_scan(ensemble, refinement):
+    """Points over the whole range, closer where something is to be expected."""
     low, high = _range(ensemble)
     cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
     dear = ensemble.pencil is not None
     count = (500 if cheap else 60 if dear else 130) * refinement
     points = np.geomspace(low, high, count)
     scan = _Scan(ensemble, points[points > 0])
+    if np.all(ensemble.floor > 0):
+        with suppress(ConvergenceError):
+            scan.add(_around_zero(ensemble, low, high, 20 if cheap else 8))
     scan.offer(_around_levels(ensemble))
-    scan.offer(gaps)
     while scan.inside[-1]:  # the bound was not one, which rounding can do
         scan.add(np.array([2.0 * scan.z[-1]]))
     for _ in range(30):
@@ -691,22 +712,101 @@ def _find_edges(ensemble, refinement, gaps):
             break
         scan.add(np.array([1e-2, 1e-1]) * scan.z[0])
     scan.sharpen(4 if cheap else 1 if dear else 2)
-    inside = scan.inside
+    return scan
+
+
+def _find_edges(scan):
+    """The edges between the points of a scan that lie inside and outside."""
+    ensemble, inside = scan.ensemble, scan.inside
     edges = []
     if inside[0]:
         edges.append(Edge(0.0, np.nan, +1))  # a hard edge: the density grows like x^-1/2
     for k in np.flatnonzero(inside[1:] != inside[:-1]):
         inward = +1 if inside[k + 1] else -1
         outer, inner = (k, k + 1) if inward > 0 else (k + 1, k)
-        edges.append(
-            _edge(ensemble, (scan.z[outer], scan.s[outer]), (scan.z[inner], scan.s[inner]), inward)
-        )
+        ends = (scan.z[outer], scan.s[outer]), (scan.z[inner], scan.s[inner])
+        if ends not in scan.edges:
+            scan.edges[ends] = _edge(ensemble, *ends, inward)
+        edges.append(scan.edges[ends])
     for place in _hard_places(ensemble):
         # Only the nearest edge: the gap's other end may be as close as 1e-5.
         k = int(np.argmin([abs(edge.position - place) for edge in edges]))
         if abs(edges[k].position - place) <= 1e-5 * place:
             edges[k] = Edge(place, np.nan, edges[k].inward)
     return edges
+
+
+def _mass_between(ensemble, a, b):
+    r"""Fraction of the eigenvalues between two real points outside the bulks, to the nearest 1/d.
+
+    .. math:: -\frac{1}{2\pi i}\oint m(z)\,\mathrm dz
+
+    over the circle through both, by the trapezoidal rule, which converges geometrically.
+    """
+    centre, radius = 0.5 * (a + b), 0.5 * (b - a)
+    last = np.nan
+    for nodes in 8 * 2 ** np.arange(8):
+        turn = np.exp(1j * np.pi * (np.arange(nodes) + 0.5) / nodes)
+        z = centre + radius * turn
+        m = ensemble.traces(ensemble.solve(z), z).stieltjes
+        count = -float(np.mean((m * radius * turn).real)) * ensemble.d
+        # Exactly separated bulks hold whole numbers of eigenvalues.
+        if abs(count - last) < 0.1 and abs(count - round(count)) < 0.1:
+            break
+        last = count
+    return round(count) / ensemble.d
+
+
+def _unseen(scan, atoms):
+    """Points inside bulks that lie between neighbouring points of a scan, both outside."""
+    outside = ~scan.inside
+    found = []
+    starts = np.flatnonzero(outside & ~np.concatenate([[False], outside[:-1]]))
+    stops = np.flatnonzero(outside & ~np.concatenate([outside[1:], [False]]))
+    todo = [list(scan.z[a : b + 1]) for a, b in zip(starts, stops, strict=True) if b > a]
+    for _ in range(MOST_STEPS):
+        if not todo:
+            break
+        run = todo.pop()
+        due = _mass_between(scan.ensemble, run[0], run[-1])
+        due -= sum(atom.mass for atom in atoms if run[0] < atom.position < run[-1])
+        if due < 0.5 / scan.ensemble.d or run[-1] - run[0] < 1e-13 * run[-1]:
+            continue
+        if len(run) > 2:
+            middle = len(run) // 2
+            todo += [run[: middle + 1], run[middle:]]
+            continue
+        place = _middle(*run, atoms)
+        with suppress(ConvergenceError):
+            if scan.ensemble.solve(np.array([place]))[0].imag < 0:
+                found.append(place)
+            else:
+                todo += [[run[0], place], [place, run[1]]]
+    return np.array(found)
+
+
+def _middle(a, b, atoms):
+    """A point between a and b, not at an atom."""
+    place = np.sqrt(a * b) if b > 4.0 * a > 0.0 else 0.5 * (a + b)
+    while any(abs(place - atom.position) < 1e-2 * (b - a) for atom in atoms):
+        place += 0.03 * (b - a)
+    return place
+
+
+def _around_zero(ensemble, low, high, density):
+    """Points around the eigenvalue 0 of A_hat, where quiet coordinates crowd.
+
+    A coordinate of conditional variance v under the penalty beta has its level at a distance of
+    v / (v + beta) from there.
+    """
+    zero = ensemble.place_of_coefficient(0.0)
+    distances = np.abs(zero - ensemble.levels)
+    least, most = distances[distances > 0].min(initial=zero), max(high - zero, zero - low)
+    if not 0 < 30.0 * least < most:
+        return np.empty(0)
+    offsets = np.geomspace(0.1 * least, most, int(density * np.log10(10.0 * most / least)))
+    points = np.concatenate([zero - offsets, zero + offsets])
+    return points[(points > low) & (points < high)]
 
 
 def _around_levels(ensemble):
@@ -828,51 +928,62 @@ def _stationary(ensemble, z, s, towards):
 # --- the density as a series -------------------------------------------------------------------
 
 
-def _panels(ensemble, edges):
-    """Piecewise Chebyshev series of all bulks, and points inside them without density."""
-    cheap = ensemble.law is not None
-    size, tolerance, depth = (32, 1e-9, 20) if cheap else (24, 1e-7, 16)
-    if ensemble.pencil is not None:
-        size, tolerance = 40, 1e-6
+def _panels(ensemble, edges, scan, known):
+    """Piecewise Chebyshev series of all bulks, and points inside them without density.
+
+    `known` keeps what has been found of each bulk, by its edges.
+    """
     places = [edge.position for edge in edges]
     if len(places) % 2:
         raise ConvergenceError(
             "the edges of the density do not pair up: a bulk touches another; change the ridge or "
             "n_samples by a per mille."
         )
-    bulks = list(zip(places[::2], places[1::2], strict=True))
+    done, gaps = [], [np.empty(0)]
+    for index, bulk in enumerate(zip(places[::2], places[1::2], strict=True)):
+        if bulk not in known:
+            known[bulk] = _panels_of(ensemble, _Map(*bulk), scan)
+        panels, found = known[bulk]
+        done += [panel._replace(bulk=index) for panel in panels]
+        gaps.append(found)
+    return done, np.concatenate(gaps)
+
+
+def _panels_of(ensemble, place, scan):
+    """The same for one bulk."""
+    cheap = ensemble.law is not None
+    size, tolerance, depth = (32, 1e-9, 34) if cheap else (24, 1e-7, 24)
+    if ensemble.pencil is not None:
+        size, tolerance = 40, 1e-6
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
     done, gaps = [], [np.empty(0)]
-    for index, (low, high) in enumerate(bulks):
-        place = _Map(low, high)
-        todo = [(0.0, np.pi)]
-        top = 0.0
-        for level in range(depth + 1):
-            if not todo:
-                break
-            angles = np.concatenate([a + 0.5 * (b - a) * (nodes + 1.0) for a, b in todo])
-            x = place.place(angles)
-            with np.errstate(invalid="ignore"):
-                s = ensemble.solve(x)
-            gaps.append(_middle_of_gap(x, s))
-            m = ensemble.traces(s, x.astype(complex)).stieltjes
-            values = np.maximum(m.imag, 0.0) / np.pi * place.speed(angles)
-            values = values.reshape(len(todo), size)
-            top = max(top, values.max())
-            following = []
-            for (a, b), row in zip(todo, values, strict=True):
-                series = dct(row, type=2) / size
-                series[0] *= 0.5
-                tail = np.abs(series[-size // 4 :]).max() * (b - a)
-                halves = [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
-                enough = tail <= tolerance * max(top, 1e-300) or level == depth
-                if enough or not all(_resolved(place, nodes, half) for half in halves):
-                    done.append(_Panel(index, a, b, series, 0.0))
-                else:
-                    following += halves
-            todo = following
-    done.sort(key=lambda p: (p.bulk, p.start))
-    return done, np.concatenate(gaps)
+    todo, largest = [(0.0, np.pi)], 0.0  # the largest mass of a panel
+    for level in range(depth + 1):
+        if not todo:
+            break
+        angles = np.concatenate([a + 0.5 * (b - a) * (nodes + 1.0) for a, b in todo])
+        x = place.place(angles)
+        with np.errstate(invalid="ignore"):
+            s = ensemble.solve(x, scan.between(x))
+        gaps.append(_middle_of_gap(x, s))
+        m = ensemble.traces(s, x.astype(complex)).stieltjes
+        values = np.maximum(m.imag, 0.0) / np.pi * place.speed(angles)
+        values = values.reshape(len(todo), size)
+        widths = np.array([b - a for a, b in todo])
+        largest = max(largest, 0.5 * np.pi * np.max(values.mean(axis=1) * widths))
+        following = []
+        for (a, b), row in zip(todo, values, strict=True):
+            series = dct(row, type=2) / size
+            series[0] *= 0.5
+            tail = np.abs(series[-size // 4 :]).max() * (b - a)
+            halves = [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
+            enough = tail <= tolerance * max(largest, 1e-300) or level == depth
+            if enough or not all(_resolved(place, nodes, half) for half in halves):
+                done.append(_Panel(0, a, b, series, 0.0))
+            else:
+                following += halves
+        todo = following
+    return sorted(done, key=lambda panel: panel.start), np.concatenate(gaps)
 
 
 def _middle_of_gap(x, s):
@@ -893,4 +1004,4 @@ def _resolved(place, nodes, panel):
     """Whether no node of a panel is so close to an end of its bulk that rounding moves it."""
     a, b = panel
     x = place.place(a + 0.5 * (b - a) * (nodes[[-1, 0]] + 1.0))
-    return x[0] > place.low * (1.0 + 1e-13) and x[1] < place.high * (1.0 - 1e-13)
+    return x[0] > place.low * (1.0 + CLOSE) and x[1] < place.high * (1.0 - CLOSE)

@@ -22,6 +22,7 @@ from .bulk import (
     replace_loudest,
     settle,
     split_spikes,
+    without_silent,
 )
 from .ensemble import Ensemble
 from .spectrum import Edge, Spectrum
@@ -231,6 +232,7 @@ class SpikedEnsemble(StoredByFields):
                 weights = settle(weights, floor, n_samples)
             if np.ptp(floor) <= 1e-12 * floor[0]:
                 floor = float(floor[0])  # a constant keeps every fast path open
+            base = without_silent(base, plain.excess)
             ensemble = Ensemble(base, n_samples, weights, floor, shrinkage, depth, unit)
             weights, floor, _ = deep[0]
             return cls(ensemble, weights, strengths, directions, local, floor, own)
