@@ -53,10 +53,30 @@ def _over_shapes(compare, setting):
 
 
 def check_closed_form():
-    return _over_shapes(
-        lambda X, ridge: (MaskedRegression(ridge=ridge).fit(X).coef_, _separate_fits(X, ridge)),
-        "all columns against separate fits; (40, 7), (9, 9), (6, 15), and (20, 6) at ridge 0",
+    def columns(X, ridge):
+        Q, fits = _resolvent(X, ridge), _separate_fits(X, ridge)
+        package = MaskedRegression(ridge=ridge).fit(X).coef_
+        return np.stack([np.eye(len(Q)) - Q / np.diag(Q), package]), np.stack([fits, fits])
+
+    def others(X, ridge):
+        # The only solution: every other admissible matrix costs this much more.
+        n, d = X.shape
+        A, shifted = np.eye(d) - _resolvent(X, ridge) / np.diag(_resolvent(X, ridge)), X.T @ X / n
+        shifted = shifted + ridge * np.eye(d)
+        H = np.random.default_rng(d).standard_normal((20, d, d)) * (1 - np.eye(d))
+
+        def objective(B):
+            fit = np.sum((X - X @ B) ** 2, axis=(-2, -1)) / n
+            return fit + ridge * np.sum(B**2, axis=(-2, -1))
+
+        more = objective(A + H) - objective(A)
+        return more, np.einsum("tjk,jl,tlk->t", H, shifted, H)
+
+    setting = (
+        "all columns against separate fits, the cost of 20 others; "
+        "(40, 7), (9, 9), (6, 15), and (20, 6) at ridge 0"
     )
+    return _worst([_over_shapes(columns, setting), _over_shapes(others, setting)])
 
 
 def check_minimum():
@@ -86,9 +106,29 @@ def check_partitioned():
     ]
     scalar = [claim.residual() for claim in closed_form(3).claims]
     return identity(
-        [*(part.applyfunc(sp.cancel) for part in parts), *scalar],
-        "generic symmetric 3 x 3 matrix; blocks of one and of two coordinates",
+        [*(part.applyfunc(sp.cancel) for part in parts), *scalar, sp.Integer(_wrong_blocks())],
+        "generic symmetric 3 x 3 matrix, blocks of one and of two coordinates; numbers at d = 7",
     )
+
+
+def _wrong_blocks():
+    """Statements of the partitioned inverse that fail for sets of any size, out of order."""
+    factor = np.random.default_rng(5).standard_normal((7, 9))
+    M, wrong = factor @ factor.T, 0
+    inverse = np.linalg.inv(M)
+    for K in ([4], [6, 1], [5, 0, 3], [2, 6, 0, 1, 3]):
+        rest = [i for i in range(7) if i not in K]
+        inner = np.linalg.inv(M[np.ix_(rest, rest)])
+        C = M[np.ix_(K, K)] - M[np.ix_(K, rest)] @ inner @ M[np.ix_(rest, K)]
+        U, padded = inverse[:, K], np.zeros((7, 7))
+        padded[np.ix_(rest, rest)] = inner
+        pairs = (
+            (U[K], np.linalg.inv(C)),
+            (U[rest], -inner @ M[np.ix_(rest, K)] @ np.linalg.inv(C)),
+            (inverse, padded + U @ C @ U.T),
+        )
+        wrong += sum(not np.allclose(*pair, rtol=1e-9, atol=1e-9) for pair in pairs)
+    return wrong
 
 
 def check_residual():
@@ -260,10 +300,17 @@ def check_ease():
             others = np.arange(d) != k
             model = Ridge(alpha=n * ridge, fit_intercept=False).fit(X[:, others], X[:, k])
             volumes[others, k] = model.coef_
+        # EASE's own problem, on the sum of squares: one column after the other.
+        problem = np.zeros((d, d))
+        for k in range(d):
+            others = np.arange(d) != k
+            design = np.vstack([X[:, others], np.sqrt(n * ridge) * np.eye(d - 1)])
+            problem[others, k] = np.linalg.lstsq(design, np.append(X[:, k], np.zeros(d - 1)))[0]
         coef = MaskedRegression(ridge=ridge).fit(X).coef_
-        return np.stack([coef, coef]), np.stack([ease, volumes])
+        return np.stack([coef] * 3), np.stack([ease, problem, volumes])
 
-    return _over_shapes(compare, "EASE's inverse and d scikit-learn fits; four shapes (n, d)")
+    setting = "EASE's inverse and problem, and d scikit-learn fits; four shapes (n, d)"
+    return _over_shapes(compare, setting)
 
 
 CLAIMS = {
