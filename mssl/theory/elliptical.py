@@ -26,7 +26,14 @@ __all__ = ["EllipticalRisk", "elliptical_risk"]
 
 @dataclass(frozen=True, eq=False)
 class EllipticalRisk:
-    """Train and test error under rows of unequal scale.
+    r"""Train and test error under rows of unequal scale.
+
+    .. math::
+
+        \mathcal E^{\rm train}_\tau = \mathcal E^{\rm test}\,\frac{\tau}{(1 + \tau\delta)^2},
+        \qquad \mathcal E^{\rm loo} = \mathcal E^{\rm test}, \qquad
+        \mathcal E^{\rm gcv} = \mathcal E^{\rm train} \Big/
+        \Big(\mathrm E_\tau \frac1{1 + \tau\delta}\Big)^2
 
     Attributes
     ----------
@@ -35,6 +42,10 @@ class EllipticalRisk:
     train_error, test_error : float
         Mean over the coordinates.
     train_error_by_coordinate, test_error_by_coordinate : ndarray of shape (n_features,)
+    delta : float
+        A row of scale tau has the leverage tau delta / (1 + tau delta).
+    scales : ndarray of shape (n_scales,)
+        The scales divided by their mean.
     """
 
     t: float
@@ -42,6 +53,29 @@ class EllipticalRisk:
     test_error: float
     train_error_by_coordinate: np.ndarray
     test_error_by_coordinate: np.ndarray
+    delta: float
+    scales: np.ndarray
+
+    @property
+    def leverage_by_scale(self) -> np.ndarray:
+        r"""Leverage :math:`\tau\delta/(1 + \tau\delta)` of a row of each scale."""
+        load = self.scales * self.delta
+        return load / (1.0 + load)
+
+    @property
+    def train_error_by_scale(self) -> np.ndarray:
+        r"""Mean squared training residual of the rows of each scale, mean over coordinates."""
+        return self.test_error * self.scales / (1.0 + self.scales * self.delta) ** 2
+
+    @property
+    def loo_error(self) -> float:
+        """Leave-one-out error, which is the test error."""
+        return self.test_error
+
+    @property
+    def gcv_error(self) -> float:
+        """Error by generalised cross-validation, below the test error unless scales are equal."""
+        return self.train_error / float(np.mean(1.0 - self.leverage_by_scale)) ** 2
 
 
 def elliptical_risk(
@@ -122,4 +156,4 @@ def elliptical_risk(
     room = (residual + b * float(resolvent.sigma_shift_trace) / n) / t
     test = resolvent.population_error / room
     train = residual * test
-    return EllipticalRisk(t, float(train.mean()), float(test.mean()), train, test)
+    return EllipticalRisk(t, float(train.mean()), float(test.mean()), train, test, delta, tau)
