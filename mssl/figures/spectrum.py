@@ -15,13 +15,17 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, histogram, measured, shade, theory_line
 from mssl.figures.table import Table
+from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
+from mssl.simulation import run_trials
 from mssl.simulation_spectra import simulate_spectrum
 from mssl.theory import SSRTheory, elliptical_risk, solve_kappa
 
 __all__ = [
     "kolmogorov_distance",
     "learned_population",
+    "reach_beyond_end",
+    "resolvent_deviations",
     "scaled_rows_cdf",
     "two_level",
 ]
@@ -117,6 +121,67 @@ def kolmogorov_distance(values: np.ndarray, cdf) -> float:
     steps = np.arange(len(values) + 1) / len(values)
     at_values = cdf(values)
     return float(max(np.max(steps[1:] - at_values), np.max(at_values - steps[:-1])))
+
+
+# Tables of the page -----------------------------------------------------------------------------
+
+
+def resolvent_deviations(
+    covariance: Covariance, n_samples: int, ridge: float, z: complex, limit, trials: int, rng
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""Deviation of :math:`(\hat A - z)^{-1}` from a limit, as root mean squares over draws.
+
+    Parameters
+    ----------
+    covariance : Covariance
+    n_samples : int
+    ridge : float
+    z : complex
+        Not an eigenvalue of any draw.
+    limit : ndarray of shape (n_features, n_features)
+    trials : int
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    size, standard_error : ndarray of shape (4,)
+        Entry (0, 1), entry (d/2, d/2), the form in the flat unit vector, and the trace over d.
+    """
+    d = covariance.d
+    u = np.full(d, d**-0.5)
+
+    def trial(generator):
+        a = MaskedRegression(ridge=ridge).fit(covariance.sample(n_samples, generator)).coef_
+        f = np.linalg.inv(a - z * np.eye(d)) - limit
+        return np.abs([f[0, 1], f[d // 2, d // 2], u @ f @ u, np.trace(f) / d]) ** 2
+
+    squares, errors = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
+    return np.sqrt(squares), errors / (2.0 * np.sqrt(squares))
+
+
+def reach_beyond_end(d: int, gamma: float, ridge: float, trials: int, rng) -> tuple[float, float]:
+    """How far the lowest eigenvalue of a draw of white noise lies beyond the end of the limit.
+
+    Parameters
+    ----------
+    d : int
+    gamma : float
+        d/n.
+    ridge : float
+    trials : int
+    rng : int or numpy.random.Generator
+
+    Returns
+    -------
+    mean, standard_error : float
+        Relative to the lowest point of the limit, an edge or an atom; negative inside.
+    """
+    n = round(d / gamma)
+    law = SSRTheory(Isotropic(d), n, ridge).spectrum
+    end = min([law.edges[0], *(atom.position for atom in law.atoms)])
+    values = simulate_spectrum(Isotropic(d), n, ridge, trials=trials, rng=rng, n_jobs=1)
+    mean, error = mean_and_error(values[:, 0] / end - 1.0)
+    return float(mean), float(error)
 
 
 # Histograms -------------------------------------------------------------------------------------
