@@ -5,19 +5,22 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
+from scipy.optimize import brentq
 
-from mssl.covariance import AR1, Isotropic
+from mssl.covariance import AR1, Diagonal, Isotropic, Scaled
 from mssl.distributions import (
     IndependentEntries,
     MultivariateT,
     Rademacher,
     ScaleMixture,
     SparseGaussian,
+    StudentT,
 )
 from mssl.estimation import estimate_effective_ridge, estimate_spikes
-from mssl.simulation import simulate_risk
+from mssl.figures.spectrum import kolmogorov_distance
+from mssl.simulation import run_trials
 from mssl.theory import SSRTheory, elliptical_risk, solve_kappa
-from tests.ledger.core import NUMERICAL, Check, in_standard_errors, numerical
+from tests.ledger.core import NUMERICAL, SIMULATION, Check, in_standard_errors, numerical
 
 SCALES = np.array([0.1, 0.4, 2.5])
 
@@ -56,6 +59,35 @@ def quadratic_form() -> Check:
     return numerical(found, expected, "all outcomes of 5 entries of three laws, L of shape 4 x 5")
 
 
+def fourth_moment() -> Check:
+    """Fourth central moment over its bound: forms of many shapes, and no growth with d."""
+    rng, worst = np.random.default_rng(2), 0.0
+    for p in (1.0, 0.5, 0.1):
+        z, weights, _ = _exact_law(p, 5)
+        eighth = float(p**-3)
+        for _ in range(20):
+            left, form = rng.standard_normal((4, 5)), rng.standard_normal((4, 4))
+            b = rng.choice([form + form.T, np.diag(np.diagonal(form)), np.outer(form[0], form[0])])
+            x, sigma_b = z @ left.T, left @ left.T @ b
+            moment = weights @ (np.einsum("ij,jk,ik->i", x, b, x) - np.trace(sigma_b)) ** 4
+            worst = max(worst, moment / np.trace(sigma_b @ sigma_b) ** 2 / (12.0 + 4.0 * eighth))
+    for law, eighth in ((Rademacher(), 1.0), (SparseGaussian(0.2), 105.0 / 0.2**3)):
+        ratios = []
+        for d in (8, 128):
+            a = rng.standard_normal((d, d))
+            b, draws = a + a.T, law.draw((6000, d), rng)
+            deviations = np.einsum("ij,ij->i", draws @ b, draws) - np.trace(b)
+            ratios.append(np.mean(deviations**4) / np.sum(b * b) ** 2)
+        worst = max(worst, ratios[1] / (12.0 + 4.0 * eighth), ratios[1] / (1.5 * ratios[0] + 12.0))
+    return Check(
+        NUMERICAL,
+        worst,
+        "of the bound",
+        1.0,
+        "all outcomes of 5 entries of three laws with 60 forms; draws at d = 8 and 128",
+    )
+
+
 class _FixedScales(ScaleMixture):
     """Scales as in the theorem: fixed numbers, each value for a third of the rows."""
 
@@ -63,49 +95,241 @@ class _FixedScales(ScaleMixture):
         return self.covariance.sample(n, rng) * np.sqrt(np.resize(self.values, n))[:, None]
 
 
-def _extrapolated(makers, predict, trials, seed, setting) -> Check:
-    """2 gap(2d) - gap(d), in which a gap of c/n cancels, in standard errors."""
+def _weights(n):
+    """Weights of rows, neither equal nor a function of their three scales."""
+    return np.resize([2.0, 0.3, 0.7, 1.0, 0.0, 1.5], n)
+
+
+def _probe(d):
+    """A symmetric B that is neither Sigma nor the identity, of bounded norm."""
+    return np.diag(np.linspace(-1.0, 2.0, d)) + 0.3 * (np.eye(d, k=1) + np.eye(d, k=-1))
+
+
+def _world(d):
+    return Scaled(AR1(d, 0.6), np.geomspace(0.7, 1.4, d))
+
+
+def _means(vectors):
+    """Two weighted means over the coordinates, so that no coordinate is like another."""
+    d = vectors.shape[-1]
+    return [vectors @ w / d for w in (np.ones(d), np.linspace(-1.0, 2.0, d))]
+
+
+def _forms(q, products):
+    """Weighted means of the diagonals and next to them, of Q, Q B Q and Q Sigma Q."""
+    lines = (np.diagonal(m, k, -2, -1) for m in (q, *products) for k in (0, 1))
+    return [mean for line in lines for mean in _means(line)]
+
+
+def _measured_forms(world, n, ridge, draws, rng):
+    """Forms, errors, and single entries of each, for many draws, by plain linear algebra."""
+    d, sigma, b = world.d, world.dense(), _probe(world.d)
+    x = np.stack([world.sample(n, g) for g in rng.spawn(draws)])
+    q = np.linalg.inv(x.transpose(0, 2, 1) @ x / n + ridge * np.eye(d))
+    diagonal = np.einsum("tkk->tk", q)
+    residuals = x @ q / diagonal[:, None, :]
+    leverage = np.einsum("tij,tij->ti", x @ q, x)[:, :, None] / n
+    leverage = leverage - residuals**2 * diagonal[:, None, :] / n
+    left_out = np.mean((residuals / (1.0 - leverage)) ** 2, axis=1)
+    products = (q @ b @ q, q @ sigma @ q)
+    test = np.einsum("tkk->tk", products[1]) / diagonal**2
+    train = np.mean(residuals**2, axis=1)
+    weighted = np.mean(_weights(n)[:, None] * residuals**2, axis=1)
+    gcv = train / (1.0 - leverage.mean(axis=1)) ** 2
+    errors = [mean for e in (test, train, weighted, left_out, gcv) for mean in _means(e)]
+    k = d // 2
+    entries = [m[:, k, j] for m in (q, *products) for j in (k, k + 1)]
+    entries += [e[:, k] for e in (test, train, weighted, left_out, gcv)]
+    return np.transpose(_forms(q, products) + errors), np.transpose(entries)
+
+
+def _limits(covariance, n, ridge, tau):
+    """The same from the equations of the chapter, solved by bisection on dense matrices."""
+    d, sigma, b = covariance.d, covariance.dense(), _probe(covariance.d)
+
+    def r_at(delta):
+        t = np.mean(tau / (1.0 + tau * delta))
+        return np.linalg.inv(t * sigma + ridge * np.eye(d))
+
+    delta = brentq(lambda x: np.sum(sigma * r_at(x)) / n - x, 1e-9, 1e6, xtol=1e-14)
+    r, share = r_at(delta), 1.0 / (1.0 + tau * delta)
+    t2 = np.mean((tau * share) ** 2)
+    s2 = np.trace(sigma @ r @ sigma @ r) / n
+    spread = r @ sigma @ r
+    products = [
+        r @ m @ r + t2 * np.trace(sigma @ r @ m @ r) / n / (1.0 - s2 * t2) * spread
+        for m in (b, sigma)
+    ]
+    test = np.diagonal(spread) / np.diagonal(r) ** 2 / (1.0 - s2 * t2)
+    train = np.mean(tau * share**2)
+    weighted = np.mean(_weights(n) * tau * share**2)
+    factors = (1.0, train, weighted, 1.0, train / share.mean() ** 2)
+    errors = [mean for f in factors for mean in _means(f * test)]
+    return np.array(_forms(r, products) + errors)
+
+
+N_FORMS = 12  # of which two each belong to one line of one matrix; two more for each error
+
+
+def _against_limits(make, scales, part, trials, seed, setting) -> Check:
+    """Means extrapolated in 1/n, for n > d and n < d, and the power of the scatter.
+
+    The deviation is in standard errors. A scatter of single entries and errors that does not fall
+    like n^-1/2 from d to 4d, by more than a tenth in the power, counts as 100 standard errors.
+    """
     found, spread = [], []
-    for make in makers:
-        gaps, errors = [], []
-        for d in (60, 120):
-            risks = simulate_risk(make(d), 3 * d // 2, (0.05, 0.5), trials=trials, rng=seed)
-            theory = np.array([predict(d, ridge) for ridge in (0.05, 0.5)])
-            gaps.append(np.array([r.test_error for r in risks]) / theory - 1.0)
-            errors.append(np.array([r.standard_error.test_error for r in risks]) / theory)
-        found.append(2.0 * gaps[1] - gaps[0])
-        spread.append(np.hypot(2.0 * errors[1], errors[0]))
+    for aspect in (1.5, 0.5):
+        gaps, errors, scatters = [], [], []
+        for d in (24, 48, 96):
+            n = round(aspect * d)
+            tau = np.resize(scales / np.mean(scales), n)
+            rng = np.random.default_rng(seed)
+            seen, entries = _measured_forms(make(d), n, 0.3, trials, rng)
+            gaps.append(seen.mean(axis=0)[part] - _limits(_world(d), n, 0.3, tau)[part])
+            errors.append(seen.std(axis=0, ddof=1)[part] / np.sqrt(trials))
+            scatters.append(entries.std(axis=0, ddof=1))
+        # From d, 2d, 4d the terms in 1/n and 1/n^2 cancel.
+        found.append((8.0 * gaps[2] - 6.0 * gaps[1] + gaps[0]) / 3.0)
+        spread.append(np.sqrt(64.0 * errors[2] ** 2 + 36.0 * errors[1] ** 2 + errors[0] ** 2) / 3.0)
+        power = np.mean(np.log2(scatters[0] / scatters[2])) / 2.0
+        if abs(power - 0.5) > 0.1:
+            found.append(100.0 * spread[-1])
+            spread.append(spread[-1])
     return in_standard_errors(np.zeros_like(found), found, spread, setting)
 
 
+LAWS = (Rademacher(), SparseGaussian(0.5))
+
+
 def universal() -> Check:
-    return _extrapolated(
-        [
-            lambda d, law=law: IndependentEntries(AR1(d, 0.8), law)
-            for law in (Rademacher(), SparseGaussian(0.2))
-        ],
-        lambda d, ridge: SSRTheory(AR1(d, 0.8), 3 * d // 2, ridge).test_error,
-        200,
-        5,
-        "random signs and sparse entries, AR(1) 0.8, n = 1.5 d, two ridges, 200 trials at d = 60 "
-        "and 120, extrapolated in 1/n",
-    )
+    """Forms of Q, QBQ and both errors; a gap of 1/n for sparse entries, a scatter of n^-1/2."""
+    checks = [
+        _against_limits(
+            lambda d, law=law: IndependentEntries(_world(d), law),
+            np.ones(1),
+            slice(0, N_FORMS + 4),
+            400,
+            5 + i,
+            "random signs and sparse entries, uneven AR(1), n = 1.5 d and d/2, 12 forms of Q, QBQ "
+            "and Q Sigma Q, weighted means of test and training error, 400 draws at d = 24, 48 "
+            "and 96, extrapolated in 1/n; powers of gap and scatter",
+        )
+        for i, law in enumerate(LAWS)
+    ]
+    gaps = []
+    for d in (16, 64):
+        law, n = SparseGaussian(0.2), 3 * d // 2
+        world, rng = IndependentEntries(_world(d), law), np.random.default_rng(7)
+        seen, _ = _measured_forms(world, n, 0.5, 24000 // d, rng)
+        gaps.append(abs(seen.mean(axis=0) - _limits(_world(d), n, 0.5, np.ones(n)))[[0, 8]])
+    power = np.log2(np.array(gaps[0]) / gaps[1]) / 2.0
+    if np.any(abs(power - 1.0) > 0.25):
+        return Check(SIMULATION, float(abs(power - 1.0).max()), "power", 0.25, "gap of the mean")
+    return max(checks, key=lambda check: check.deviation)
 
 
 def elliptical() -> Check:
-    return _extrapolated(
-        [lambda d: _FixedScales(AR1(d, 0.8), SCALES)],
-        lambda d, ridge: elliptical_risk(AR1(d, 0.8), 3 * d // 2, ridge, SCALES).test_error,
-        300,
+    return _against_limits(
+        lambda d: _FixedScales(_world(d), SCALES),
+        SCALES,
+        slice(0, N_FORMS + 2),
+        500,
         9,
-        "three fixed scales, AR(1) 0.8, n = 1.5 d, two ridges, 300 trials at d = 60 and 120, "
-        "extrapolated in 1/n",
+        "three fixed scales, uneven AR(1), n = 1.5 d and d/2, 12 forms of Q, QBQ and Q Sigma Q, "
+        "weighted means of the test error, 500 draws at d = 24, 48 and 96, extrapolated in 1/n; "
+        "power of the scatter",
+    )
+
+
+def elliptical_train() -> Check:
+    """Training, weighted, left-out and GCV error; the package against the text."""
+    for n in (90, 30):
+        covariance = _world(60)
+        risk = elliptical_risk(covariance, n, 0.3, SCALES)
+        limits = _limits(covariance, n, 0.3, np.resize(SCALES / SCALES.mean(), n))[N_FORMS:]
+        by_scale = np.mean(np.resize(risk.train_error_by_scale, n) * _weights(n))
+        means = (risk.test_error, by_scale, risk.loo_error, risk.gcv_error)
+        test, weighted, left_out, gcv = (
+            _means(m / risk.test_error * risk.test_error_by_coordinate) for m in means
+        )
+        train = _means(risk.train_error_by_coordinate)
+        package = np.concatenate([test, train, weighted, left_out, gcv])
+        check = numerical(package, limits, "elliptical_risk against the equations", 1e-9)
+        if not check.passed:
+            return check
+    return _against_limits(
+        lambda d: _FixedScales(_world(d), SCALES),
+        SCALES,
+        slice(N_FORMS, None),
+        500,
+        19,
+        "three fixed scales, uneven AR(1), n = 1.5 d and d/2, weighted means over coordinates of "
+        "test, training, weighted training, leave-one-out and GCV error, 500 draws at d = 24, 48 "
+        "and 96, extrapolated in 1/n; power of the scatter",
+    )
+
+
+def _transform(covariance, n, ridge, tau, points):
+    """m(-x) of the chapter, on dense matrices."""
+    d, sigma = covariance.d, covariance.dense()
+
+    def r_at(shift):
+        def r(delta):
+            t = np.mean(tau / (1.0 + tau * delta))
+            return np.linalg.inv(t * sigma + np.diag(shift))
+
+        root = brentq(lambda x: np.sum(sigma * r(x)) / n - x, 1e-9, 1e6, xtol=1e-14)
+        return r(root)
+
+    weights = np.diagonal(r_at(np.full(d, ridge)))
+    return [np.mean(np.diagonal(r_at(ridge + x / weights)) / weights) for x in points]
+
+
+def eigenvalue_law() -> Check:
+    """Transform of the true M under scales, and the law itself for quiet rows, n > d and n < d."""
+    points, ridge, trials = (0.2, 1.0, 4.0), 0.2, 150
+    found, spread, far = [], [], 0.0
+    for aspect in (1.5, 0.5):
+        gaps, errors = [], []
+        for d in (40, 80):
+            world, n = Scaled(AR1(d, 0.5), np.geomspace(0.5, 2.0, d)), round(aspect * d)
+            tau = np.resize(SCALES / SCALES.mean(), n)
+
+            def trial(rng, world=world, n=n, d=d):
+                x = _FixedScales(world, SCALES).sample(n, rng)
+                q = np.linalg.inv(x.T @ x / n + ridge * np.eye(d))
+                root = np.sqrt(np.diagonal(q))
+                nu = 1.0 / np.linalg.eigvalsh(q / root / root[:, None])
+                return [np.mean(1.0 / (nu + x)) for x in points]
+
+            seen = np.array(run_trials(trial, trials, 31, n_jobs=1))
+            gaps.append(seen.mean(axis=0) - _transform(world, n, ridge, tau, points))
+            errors.append(seen.std(axis=0, ddof=1) / np.sqrt(trials))
+        found.append(2.0 * gaps[1] - gaps[0])
+        spread.append(np.hypot(2.0 * errors[1], errors[0]))
+        covariance = Diagonal(np.geomspace(0.25, 4.0, 400))
+        n = round(400 * aspect)
+        cdf = SSRTheory(covariance, n, ridge).spectrum.cdf
+        for law in (Rademacher(), StudentT(5.0)):
+            x = IndependentEntries(covariance, law).sample(n, np.random.default_rng(32))
+            q = np.linalg.inv(x.T @ x / n + ridge * np.eye(400))
+            root = np.sqrt(np.diagonal(q))
+            values = 1.0 - np.linalg.eigvalsh(q / root / root[:, None])[::-1]
+            far = max(far, kolmogorov_distance(values, cdf))
+    if far > 0.02:
+        return Check(SIMULATION, far, "absolute", 0.02, "signs and t entries, d = 400, one draw")
+    return in_standard_errors(
+        np.zeros_like(found),
+        found,
+        spread,
+        "three scales, uneven AR(1), n = 1.5 d and d/2, transform of M at three points, 150 draws "
+        "at d = 40 and 80, extrapolated in 1/n; counting functions of signs and t entries, "
+        "d = 400, within 0.02",
     )
 
 
 def larger_ridge() -> Check:
-    """kappa with scales over kappa without, minus one, must not be negative."""
-    short = 0.0
+    """kappa with scales is not below kappa without, and both are those of the draws."""
     laws = (SCALES, np.array([0.9, 1.1]), MultivariateT(Isotropic(2), 3.0).scales())
     for covariance in (Isotropic(40), AR1(40, 0.8)):
         for n in (20, 90):
@@ -113,56 +337,107 @@ def larger_ridge() -> Check:
                 kappa = solve_kappa(covariance, n, ridge).kappa
                 for scales in laws:
                     larger = ridge / elliptical_risk(covariance, n, ridge, scales).t
-                    short = max(short, 1.0 - larger / kappa)
-    return Check(
-        NUMERICAL, short, "relative", 1e-10, "two worlds, n below and above d, three laws of tau"
+                    if larger < kappa * (1.0 - 1e-10):
+                        return numerical(larger, kappa, "a kappa below that of equal scales")
+    ridge, trials, found, spread = 0.2, 400, [], []
+    for aspect in (1.5, 0.5):
+        gaps, errors = [], []
+        for d in (24, 48):
+            covariance, n = AR1(d, 0.8), round(aspect * d)
+            kappas = (
+                solve_kappa(covariance, n, ridge).kappa,
+                ridge / elliptical_risk(covariance, n, ridge, SCALES).t,
+            )
+            limits = [k / ridge * covariance.resolvent(k).diagonal.sum() / d for k in kappas]
+            worlds, seen = (covariance, _FixedScales(covariance, SCALES)), []
+            for world in worlds:
+                x = np.stack([world.sample(n, g) for g in np.random.default_rng(8).spawn(trials)])
+                q = np.linalg.inv(x.transpose(0, 2, 1) @ x / n + ridge * np.eye(d))
+                seen.append(np.trace(q, axis1=1, axis2=2) / d)
+            if np.mean(seen[1] - seen[0]) <= 0:
+                return numerical(0.0, 1.0, "scales do not enlarge the resolvent of the draws")
+            gaps.append(np.mean(seen, axis=1) - limits)
+            errors.append(np.std(seen, axis=1, ddof=1) / np.sqrt(trials))
+        found.append(2.0 * gaps[1] - gaps[0])
+        spread.append(np.hypot(2.0 * errors[1], errors[0]))
+    return in_standard_errors(
+        np.zeros_like(found),
+        found,
+        spread,
+        "two worlds, n below and above d, three laws of tau; trace of the resolvent of draws with "
+        "and without scales, AR(1) 0.8, n = 1.5 d and d/2, extrapolated in 1/n",
     )
 
 
 def estimators() -> Check:
-    """Both estimates of the effective ridge under three scales, each against its own limit."""
-    ridge, trials, gaps, errors = 0.2, 600, [], []
-    for d in (40, 80):
-        covariance, n = AR1(d, 0.8), 3 * d // 2
-        world = _FixedScales(covariance, SCALES)
-        t = elliptical_risk(covariance, n, ridge, SCALES).t
-        delta = covariance.resolvent(ridge, t).sigma_trace / n
-        tau = SCALES / SCALES.mean()
-        limits = np.array([ridge / t, ridge / np.mean(1.0 / (1.0 + tau * delta)), delta])
-        found = []
-        for rng in np.random.default_rng(9).spawn(trials):
-            e = estimate_effective_ridge(world.sample(n, rng), ridge)
-            found.append([e.kappa, e.kappa_equal_scales, e.delta])
-        gaps.append(np.mean(found, axis=0) - limits)
-        errors.append(np.std(found, axis=0, ddof=1) / np.sqrt(trials))
+    """Exact identities at small n, then each estimate under three scales against its limit."""
+    rng, ridge = np.random.default_rng(13), 0.2
+    for n in (9, 30):
+        x = MultivariateT(AR1(15, 0.6), 5.0).sample(n, rng)
+        companion = np.trace(np.linalg.inv(x @ x.T / n + ridge * np.eye(n))) / n
+        identity = numerical(
+            1.0 / estimate_effective_ridge(x, ridge).kappa_equal_scales, companion, "companion"
+        )
+        if not identity.passed:
+            return identity
+    found, spread = [], []
+    # The mean of zeta_i is that of Tr Sigma Q_-i / n at every n and for any one law.
+    covariance, trials = AR1(4, 0.6), 4000
+    for n in (3, 6):
+        x = MultivariateT(covariance, 5.0).sample(trials * n, rng).reshape(trials, n, 4)
+        q = np.linalg.inv(x.transpose(0, 2, 1) @ x / n + ridge * np.eye(4))
+        eta = np.einsum("tj,tjk,tk->t", x[:, 0], q, x[:, 0]) / n
+        rest = np.linalg.inv(x[:, 1:].transpose(0, 2, 1) @ x[:, 1:] / n + ridge * np.eye(4))
+        trace = np.einsum("jk,tkj->t", covariance.dense(), rest) / n
+        off = eta / (1.0 - eta) - trace
+        found.append([np.mean(off)] * 3)
+        spread.append([np.std(off, ddof=1) / np.sqrt(trials)] * 3)
+    for aspect in (1.5, 0.5):
+        gaps, errors = [], []
+        for d, trials in ((24, 1200), (48, 800), (96, 500)):
+            covariance, n = AR1(d, 0.8), round(aspect * d)
+            world = _FixedScales(covariance, SCALES)
+            t = elliptical_risk(covariance, n, ridge, SCALES).t
+            delta = covariance.resolvent(ridge, t).sigma_trace / n
+            tau = SCALES / SCALES.mean()
+            limits = np.array([ridge / t, ridge / np.mean(1.0 / (1.0 + tau * delta)), delta])
+            seen = []
+            for generator in np.random.default_rng(9).spawn(trials):
+                e = estimate_effective_ridge(world.sample(n, generator), ridge)
+                seen.append([e.kappa, e.kappa_equal_scales, e.delta])
+            gaps.append(np.mean(seen, axis=0) - limits)
+            errors.append(np.std(seen, axis=0, ddof=1) / np.sqrt(trials))
+        found.append((8.0 * gaps[2] - 6.0 * gaps[1] + gaps[0]) / 3.0)
+        spread.append(np.sqrt(64 * errors[2] ** 2 + 36 * errors[1] ** 2 + errors[0] ** 2) / 3.0)
     return in_standard_errors(
-        np.zeros(3),
-        2.0 * gaps[1] - gaps[0],
-        np.hypot(2.0 * errors[1], errors[0]),
-        "three fixed scales, AR(1) 0.8, n = 1.5 d, 600 trials at d = 40 and 80, "
-        "extrapolated in 1/n",
+        np.zeros_like(found),
+        found,
+        spread,
+        "companion trace exactly; mean of zeta, multivariate t, d = 4, n = 3 and 6; limits under "
+        "three fixed scales, AR(1) 0.8, n = 1.5 d and d/2, d = 24, 48 and 96, extrapolated in 1/n",
     )
 
 
 def row_loss() -> Check:
-    """Variance of the loss of a fresh row, exactly: signs, with and without a two-valued scale."""
+    """Variance of the loss of a fresh row, exactly: three laws, with and without a scale."""
     rng = np.random.default_rng(3)
-    d = 6
-    L, A = rng.standard_normal((d, d)), rng.standard_normal((d, d))
-    np.fill_diagonal(A, 0.0)
-    Sigma, C = L @ L.T, (np.eye(d) - A) @ (np.eye(d) - A).T
-    g = _all_entries((-1.0, 1.0), d) @ L.T
-    loss = np.einsum("ij,jk,ik->i", g, C, g) / d
-    tau = np.array([0.2, 1.8])
-    scaled = np.outer(tau, loss)
-    diagonal = np.diagonal(L.T @ C @ L)
-    plain = (2.0 * np.trace(Sigma @ C @ Sigma @ C) - 2.0 * np.sum(diagonal**2)) / d**2
-    error = np.trace(Sigma @ C) / d
-    return numerical(
-        [loss.var(), scaled.var()],
-        [plain, np.mean(tau**2) * plain + tau.var() * error**2],
-        "all 64 sign vectors of six entries, two scales",
-    )
+    d, tau = 5, np.array([0.2, 1.8])
+    found, expected = [], []
+    for p in (1.0, 0.5, 0.1):
+        z, weights, excess = _exact_law(p, d)
+        L, A = rng.standard_normal((d, d)), rng.standard_normal((d, d))
+        np.fill_diagonal(A, 0.0)
+        Sigma, C = L @ L.T, (np.eye(d) - A) @ (np.eye(d) - A).T
+        x = z @ L.T
+        loss = np.einsum("ij,jk,ik->i", x, C, x) / d
+        mean = weights @ loss
+        scaled = np.mean([weights @ (v * loss) ** 2 for v in tau]) - mean**2
+        found += [weights @ (loss - mean) ** 2, scaled]
+        diagonal = np.diagonal(L.T @ C @ L)
+        plain = (2.0 * np.trace(Sigma @ C @ Sigma @ C) + excess * np.sum(diagonal**2)) / d**2
+        error = np.trace(Sigma @ C) / d
+        expected += [plain, np.mean(tau**2) * plain + tau.var() * error**2]
+    return numerical(found, expected, "all outcomes of five entries of three laws, two scales")
 
 
 def least_squares() -> Check:
@@ -180,9 +455,22 @@ def least_squares() -> Check:
     off = 1.0 + np.sum(move**2, axis=(1, 2)) - conditional
     # 2 Tr (Z'Z)^-2 is the variance given Z, and scatters far less than `off` squared.
     given = 2.0 * np.sum(inverse**2, axis=(1, 2))
-    samples = np.stack([gcv, (gcv - n / m) ** 2, off**2, given, (gcv - n / m) * off])
+    together = ((gcv - n / m) ** 2 - 2.0 * n**2 / m**3) * off**2
+    samples = np.stack([gcv, (gcv - n / m) ** 2, off**2, given, (gcv - n / m) * off, together])
     moment = 2.0 * p * (n - 1) / (m * (m - 1) * (m - 3))
-    expected = [n / m, 2.0 * n**2 / m**3, moment, moment, 0.0]
+    expected = [n / m, 2.0 * n**2 / m**3, moment, moment, 0.0, 0.0]
+    # The leading order of the sum, from the two variances at a very large n.
+    for gamma in (0.1, 0.5, 0.9):
+        size = 1e7
+        rows = size * (1.0 - gamma)
+        total = 2.0 * size**2 / rows**3 + 2.0 * gamma * size**2 / rows**3
+        exact = 2.0 * size**2 / (rows + 1) ** 3 + 2.0 * (gamma * size - 1) * (size - 1) / (
+            (rows + 1) * rows * (rows - 2)
+        )
+        leading = 2.0 / size * (1.0 + gamma) / (1.0 - gamma)
+        check = numerical([total, exact], leading / (1.0 - gamma) ** 2, "leading order", 1e-4)
+        if not check.passed:
+            return check
     return in_standard_errors(
         expected,
         samples.mean(axis=1),
@@ -213,8 +501,11 @@ def random_signs() -> Check:
 
 CLAIMS = {
     "lem-ng-quadratic": quadratic_form,
+    "lem-ng-fourth": fourth_moment,
     "thm-ng-universal": universal,
     "thm-ng-elliptical": elliptical,
+    "thm-ng-train": elliptical_train,
+    "thm-ng-spectrum": eigenvalue_law,
     "cor-ng-larger-ridge": larger_ridge,
     "prop-ng-estimators": estimators,
     "cor-ng-loss": row_loss,
