@@ -261,7 +261,7 @@ def test_critical_strength_solves_for_a_direction_that_changes_d():
     theta = critical_strength(theory_of, noise, u[:, 0])
     assert not theory_of(Spiked(noise, 0.99 * theta, u)).spikes[0].detected
     assert theory_of(Spiked(noise, 1.01 * theta, u)).spikes[0].detected
-    # One coordinate alone has nothing to be predicted from.
+    # With n > d and a small ridge a single coordinate never leaves the bulk.
     assert critical_strength(theory_of, noise, localised(d, 1)[:, 0], largest=1e3) == np.inf
 
 

@@ -38,15 +38,21 @@ def critical_strength(
     Returns
     -------
     float
-        Infinity when the direction stays inside the bulk up to `largest`, as a single coordinate
-        does at small ridge: it has nothing to be predicted from. A large ridge can make an outlier
-        of a loud coordinate.
+        Infinity when the direction stays inside the bulk up to `largest`.
 
     Notes
     -----
     For a direction spread over many coordinates the threshold of a weak spike is already the
     answer. One on few coordinates raises their variance and so lowers their D, and the threshold
     moves with the strength. The first crossing on a grid of four points a decade is refined.
+
+    A single coordinate of white noise of variance 1 has, with :math:`\gamma = d/n`,
+
+    .. math:: \theta_c = \frac{(1+\sqrt\gamma)(1+\kappa)^2}{\kappa^2-1-\sqrt\gamma}
+
+    for :class:`SSRTheory` if :math:`\kappa^2 > 1+\sqrt\gamma`, and no threshold otherwise. With
+    fewer rows than coordinates the effective ridge :math:`\kappa` is large at every ridge: a small
+    one gives :math:`\gamma^{3/2}/(\gamma-\sqrt\gamma-1)` for :math:`\gamma > 2.618`.
 
     Examples
     --------
