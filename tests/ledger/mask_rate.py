@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
+from scipy.linalg import eigh
+from scipy.optimize import brentq
 
 from mssl.covariance import AR1, Blocks, Diagonal, Scaled, Spiked
 from mssl.figures.mask_rate import local_threshold, spread_threshold
 from mssl.figures.noise_curves import METHODS, Noise, threshold
 from mssl.masking import Bernoulli, ContiguousBlocks, Exactly, best_predictor, hidden_error
 from mssl.regression import MaskedRegression
+from mssl.results import mean_and_error
 from mssl.simulation_masking import explicit_mask_moments
 from mssl.theory import (
     DiagonalReplacement,
@@ -195,20 +199,48 @@ def train() -> Check:
     return relative(expected, found, "d = 240, n = 360, rates .15, .5, .75, four draws")
 
 
+def _linear_part(X, A, ridge, q, count, rng):
+    """What one mask a row adds to the deviation, to first order, of shape (count, d, d)."""
+    n, d = X.shape
+    masks = rng.random((count, n, d)) < q
+    seen = X * masks
+    G = np.einsum("mij,mik->mjk", seen, seen) / n
+    C = np.einsum("mij,ik->mjk", seen, X) / n
+    S = X.T @ X / n
+    mean = q**2 * S + (q - q**2) * np.diag(np.diag(S)) + ridge * np.eye(d)
+    found = np.zeros((count, d, d))
+    for k in range(d):
+        o = np.arange(d) != k
+        rest = C[:, o, k] - G[:, o][:, :, o] @ A[o, k] - ridge * A[o, k]
+        found[:, o, k] = np.linalg.solve(mean[np.ix_(o, o)], rest.T).T
+    return found
+
+
 def explicit() -> Check:
-    """M times the mean squared distance, at M = 128 and M = 512."""
+    """Mean zero, the covariance of the linearised system and no third and fourth cumulant."""
     X, _ = _moment(6, 20)
     exact, rng = MaskedRegression(0.1, 0.5).fit(X).coef_, np.random.default_rng(3)
-    means, errors = [], []
-    for count in (128, 512):
+    off, draws = ~np.eye(6, dtype=bool), 1000
+    linear = _linear_part(X, exact, 0.1, 0.5, 40000, rng)[:, off]
+    # Single entries and sums of all with random weights, in units of their predicted spread.
+    weights = np.hstack([np.eye(30), rng.normal(size=(30, 10))])
+    weights /= (linear @ weights).std(axis=0)
+    found = []
+    for count in (256, 1024):
         away = [
-            count * np.sum((explicit_mask_moments(X, 0.5, count, rng).solve(0.1) - exact) ** 2)
-            for _ in range(150)
+            np.sqrt(count) * (explicit_mask_moments(X, 0.5, count, rng).solve(0.1) - exact)[off]
+            for _ in range(draws)
         ]
-        means.append(np.mean(away))
-        errors.append(np.std(away, ddof=1) / np.sqrt(len(away)))
-    setting = "6 coordinates, 20 samples, 150 draws of 128 and of 512 masks"
-    return in_standard_errors(means[0], means[1], np.hypot(*errors), setting)
+        away = np.array(away) @ weights
+        found += [away.mean(axis=0) * np.sqrt(draws), (away.var(axis=0) - 1) * np.sqrt(draws / 2)]
+    normal = (away - away.mean(axis=0)) / away.std(axis=0)
+    found += [np.mean(normal**3, axis=0) * np.sqrt(draws / 6)]
+    found += [(np.mean(normal**4, axis=0) - 3) * np.sqrt(draws / 24)]
+    setting = (
+        "6 coordinates, 20 samples, 1000 draws of 256 and of 1024 masks a row: mean and variance "
+        "of 30 entries and 10 sums; skewness and kurtosis at 1024"
+    )
+    return in_standard_errors(np.zeros(np.size(found)), np.ravel(found), 1.0, setting)
 
 
 def equal_best() -> Check:
@@ -300,9 +332,53 @@ def spread() -> Check:
     return numerical(found, expected, "two levels, four settings; order on 60 random noises", 1e-6)
 
 
+def _local_constants(gamma, rate):
+    """alpha, t, and s and z at the edge, without a ridge."""
+    tau = rate / (1 - rate)
+    alpha = brentq(lambda a: a * (1 - gamma / (1 + a)) - tau, max(gamma - 1, 0.0), 1e6, xtol=1e-14)
+    t = 1 - gamma / (1 + alpha)
+    s = (1 + np.sqrt(gamma)) / t
+    return alpha, t, s, (s * (1 + np.sqrt(gamma)) + alpha) / (1 + alpha)
+
+
+def _local_outlier(gamma, rate, strength, size):
+    """Position of M and symmetric overlap of a group in noise of variance 1, or None."""
+    alpha, t, s, edge = _local_constants(gamma, rate)
+    c = strength / size / (1 + strength / size)
+    ell = 1 + (size - 1) * c
+    weight = (1 - 1 / size) / (1 - c + alpha) + 1 / size / (ell + alpha)
+    if weight * (s * ell + alpha) <= edge:
+        return None
+
+    def gap(p):
+        s = (1 + gamma * p) / t
+        return weight * (s * ell + alpha) - (s * (1 + 1 / p) + alpha) / (1 + alpha)
+
+    p = brentq(gap, 1e-9, gamma**-0.5, xtol=1e-14)
+    place = weight * ((1 + gamma * p) / t * ell + alpha)
+    room = 1 - gamma * p**2
+    return place, room / (room + weight * (1 + alpha) * gamma * p**2 * ell)
+
+
+def _local_draws(variances, n, rate, strength, size, trials):
+    """Largest eigenvalue of M and the overlap of its eigenvector; means and standard errors."""
+    d = variances.size
+    u = np.zeros((d, 1))
+    u[: 2 * size : 2] = size**-0.5
+    model, rows = Spiked(Diagonal(variances), strength, u), []
+    for generator in np.random.default_rng(7).spawn(trials):
+        X = model.sample(n, generator)
+        S = X.T @ X / n
+        shifted = S + rate / (1 - rate) * np.diag(np.diag(S))
+        root = np.sqrt(np.diag(np.linalg.inv(shifted)))
+        nu, w = eigh(shifted * np.outer(root, root), subset_by_index=(d - 1, d - 1))
+        rows.append([nu[0], (u[:, 0] @ w[:, 0]) ** 2])
+    return mean_and_error(rows)
+
+
 def local() -> Check:
-    """The package's threshold of a signal whose strength is the formula's."""
-    d, found, expected = 1200, [], []
+    """The threshold against the package, the condition, and draws on both sides."""
+    d, found, expected, checks = 1200, [], [], []
     variances = np.tile([1.0, 10.0], d // 2)
     for n, size, rate in ((1800, 2, 0.15), (1800, 4, 0.75), (600, 4, 0.3)):
         u = np.zeros(d)
@@ -311,7 +387,41 @@ def local() -> Check:
         theory = SSRTheory(Spiked(Diagonal(variances), strength, u[:, None]), n, 0.0, rate)
         found.append(theory.spiked_ensemble.thresholds[0])
         expected.append(strength)
-    return numerical(found, expected, "2 and 4 quiet coordinates, d = 1200, n = 1800 and 600", 1e-4)
+        # The condition, typed again: no outlier just below, one just above.
+        sides = [_local_outlier(d / n, rate, f * strength, size) for f in (0.999, 1.001)]
+        if sides[0] is not None or sides[1] is None:
+            return _violation(1.0, "the condition at the threshold")
+    package = numerical(found, expected, "the package", 1e-4)
+    # Increase in c, and no threshold where the condition fails at c = 1.
+    strengths = np.geomspace(1e-3, 1e9, 400)
+    for gamma, rate, size in product((0.3, 1.0, 3.0), (0.02, 0.5, 0.98), (2, 3, 8)):
+        alpha, _, s, edge = _local_constants(gamma, rate)
+        c = strengths / size / (1 + strengths / size)
+        ell = 1 + (size - 1) * c
+        left = ((1 - 1 / size) / (1 - c + alpha) + 1 / size / (ell + alpha)) * (s * ell + alpha)
+        if np.any(np.diff(left) < -1e-12 * left[1:]):
+            return _violation(1.0, "the left side falls")
+        if np.isfinite(local_threshold(size, gamma, rate)) != (left[-1] > edge):
+            return _violation(1.0, "when the threshold is infinite")
+    variances = np.tile([1.0, 3.0], 150)
+    for n, size, rate in ((600, 2, 0.15), (600, 4, 0.6), (150, 6, 0.3), (150, 2, 0.3)):
+        gamma = 300 / n
+        critical = local_threshold(size, gamma, rate)
+        low = 0.5 * critical if np.isfinite(critical) else 300.0
+        mean, _ = _local_draws(variances, n, rate, low, size, 16)
+        edge = _local_constants(gamma, rate)[-1]
+        if _local_outlier(gamma, rate, low, size) or mean[0] > 1.02 * edge or mean[1] > 0.1:
+            return _violation(1.0, f"seen below the threshold, n = {n}, m = {size}")
+        if np.isfinite(critical):
+            theory = _local_outlier(gamma, rate, 2.5 * critical, size)
+            mean, error = _local_draws(variances, n, rate, 2.5 * critical, size, 40)
+            checks.append(in_standard_errors(theory, mean, error, f"n = {n}, m = {size}"))
+    worst = max(checks, key=lambda check: check.deviation)
+    setting = (
+        "three settings of d = 1200 against the package; draws at 0.5 and 2.5 of the threshold, "
+        "d = 300, n = 600 and 150, m = 2, 4, 6, and at strength 300 where there is none"
+    )
+    return replace(worst, setting=setting) if package.passed else package
 
 
 CLAIMS = {
