@@ -269,12 +269,27 @@ def above_bulk():
     )  # fmt: skip
 
 
+def _positions(gamma, strength, d=300, trials=40):
+    """Position of the outlier, with factors of mean square one, which scatters less."""
+    n, u = round(d / gamma), flat_direction(d)
+    model, found = Spiked(two_level(d), strength, u), []
+    z, _, _ = _prediction(model, n)
+    for generator in np.random.default_rng(82).spawn(trials):
+        noise, h = two_level(d).sample(n, generator), generator.standard_normal((n, 1))
+        x = noise + np.sqrt(strength / np.mean(h**2)) * h * u.T
+        weights = MaskedRegression(ridge=RIDGE).fit(x).D_
+        m = x * np.sqrt(weights / n)
+        m = m.T @ m + RIDGE * np.diag(weights)
+        found.append(eigh(m, subset_by_index=(d - 1, d - 1), eigvals_only=True)[0])
+    error = np.std(found, ddof=1) / np.sqrt(trials)
+    return in_standard_errors(z, np.mean(found), error, f"position, strength {strength}")
+
+
 def outlier():
     checks = []
     for gamma, strength in ((2 / 3, 1.5), (2.0, 6.0)):
-        model, n, mean, error = _draws(strength, gamma=gamma)
-        z, _, _ = _prediction(model, n)
-        checks.append(in_standard_errors(z, mean[0], error[0], "position"))
+        model, n, _, _ = _draws(strength, gamma=gamma)
+        checks += [_positions(gamma, f * strength) for f in (0.8, 4.0)]
         checks.append(_stuck(gamma))
         second = _pairs(model, n, RIDGE, 10, 69, ranks=(1,))[0][0, 0]
         if second > 1.01 * _Bulk.of(model, n, RIDGE).edge[1]:
@@ -282,7 +297,7 @@ def outlier():
     if not _pencil_falls():
         return _failed("pencil G(z)")
     setting = (
-        "position at d = 300, n = 450 and 150, 40 draws; the edge at 0.6 of the threshold, from "
+        "two strengths at d = 300, n = 450 and 150, 40 draws; below the threshold the edge, from "
         "d = 40 and 320, known to 0.5 %; no second outlier; the pencil of the full covariance"
     )
     return _worst(setting, *checks)
@@ -293,8 +308,18 @@ def _pencil_falls():
     d, n = 120, 180
     local = np.zeros((d, 1))
     local[:6:2] = 3**-0.5
-    for u, strength in ((flat_direction(d), 0.4), (flat_direction(d), 1.5), (local, 0.3),
-                        (local, 1.5)):  # fmt: skip
+    # The threshold of the flat signal, and the fixed point of the local one.
+    bulk = _Bulk.of(Spiked(two_level(d), 1e-9, flat_direction(d)), n, RIDGE)
+    flat_one = 1 / bulk.form(*bulk.edge, np.ones(1), flat_direction(d))[0, 0]
+
+    def fixed(strength):
+        bulk = _Bulk.of(Spiked(two_level(d), strength, local), n, RIDGE)
+        return strength * bulk.form(*bulk.edge, np.ones(1), local)[0, 0] - 1
+
+    local_one = brentq(fixed, 0.05, 20.0)
+    settings = product(((flat_direction(d), flat_one), (local, local_one)), (0.97, 1.03))
+    for (u, critical), factor in settings:
+        strength = factor * critical
         model = Spiked(two_level(d), strength, u)
         bulk = _Bulk.of(model, n, RIDGE)
         top, edge = bulk.edge
@@ -311,6 +336,8 @@ def _pencil_falls():
         k = bulk.k(top, edge)
         seen = strength * top * np.sum(u[:, 0] ** 2 * k) > 1
         positive = np.sum(np.linalg.eigvalsh(pencils[0]) > 0)
+        if seen != (factor > 1):
+            return False
         if not (all(falls) and positive == seen and np.linalg.eigvalsh(pencils[-1])[-1] < 0):
             return False
     return True
