@@ -103,7 +103,7 @@ class SSRTheory(StoredByFields):
     coef_norm : float
         :math:`\frac1d\|\hat A\|_F^2`.
     edges : ndarray of shape (2 * n_bulks,)
-        Ends of the bulks of eigenvalues of A_hat, ascending.
+        Ends of the bulks of eigenvalues of A_hat, ascending; atoms are in `spectrum.atoms`.
     spikes : tuple of Spike
         One for each direction of a spiked model, in its order; none for other models.
     outliers : tuple of Outlier

@@ -86,6 +86,7 @@ class Spectrum(StoredByFields):
     ----------
     edges : ndarray of shape (2 * n_bulks,)
         Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
+        Atoms are not among them.
     atoms : tuple of Atom
         Ascending.
     infinite_mass : float
@@ -362,6 +363,7 @@ class CoefficientSpectrum(StoredByFields):
     ----------
     edges : ndarray of shape (2 * n_bulks,)
         Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
+        Atoms are not among them.
     atoms : tuple of Atom
         Ascending. For n < d, eigenvalues that no sample has touched; at ridge zero also the n
         eigenvalues at a = 1/q.
