@@ -424,6 +424,18 @@ def test_more_rows_than_columns_with_loud_rows(loud, factor, ridge):
     np.testing.assert_allclose(path.loo_errors_by_feature_[0], by_feature, rtol=1e-8)
 
 
+@pytest.mark.parametrize("shape", [(3, 3), (8, 5), (5, 8)])
+@pytest.mark.parametrize("exponent", range(0, 14))
+def test_coefficients_that_predict_next_to_nothing_are_right_too(shape, exponent):
+    """A loud feature predicts all there is by a coefficient that is tiny beside the others."""
+    X, ridge = data(*shape), 10.0**exponent
+    X[0] *= 1e6
+    X[:, -1] *= 1e6
+    model, exact = MaskedRegression(ridge).fit(X), Exact(X, ridge)
+    assert relative(model.coef_, exact.coef) < 1e-6
+    np.testing.assert_allclose(model.D_, exact.D, rtol=1e-7)
+
+
 def test_a_loud_row_is_not_called_singular():
     X = data(40, 6, seed=1)
     X[0] *= 1e5
@@ -527,13 +539,29 @@ def test_units_do_not_matter(n, d, power, ridge, mask_rate, loud, seed):
         np.testing.assert_allclose(paths[1].loo_errors_ / c / c, paths[0].loo_errors_, rtol=1e-8)
 
 
-def test_huge_ridges_are_quiet():
+@pytest.mark.parametrize("shape", [(5, 12), (12, 5)])
+@pytest.mark.parametrize("ridge", [1e150, 1e290, 1e300])
+def test_huge_ridges_are_quiet(shape, ridge):
+    X = data(*shape)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for X in (data(5, 12), data(12, 5)):
-            for ridge in (1e150, 1e300):
-                found = MaskedRegressionCV((ridge,)).fit(X).loo_errors_[0]
-                assert found == pytest.approx(np.mean(X**2), rel=1e-12)
+        found = MaskedRegressionCV((ridge, ridge)).fit(X).loo_errors_
+    np.testing.assert_allclose(found, np.mean(X**2), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(30, 12), (12, 30)])
+@pytest.mark.parametrize("quiet", [1e-6, 1e-10, 1e-14])
+def test_path_keeps_the_digits_of_quiet_features(shape, quiet):
+    X = data(*shape)
+    X[:, [1, 4]] *= quiet
+    X[:, -1] *= 30.0
+    path = MaskedRegressionCV([0.3, 1.0, 100.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the best may be an end here
+        path.fit(X)
+    for j, ridge in enumerate(path.ridges):
+        by_feature = MaskedRegression(ridge).fit(X).loo_error_by_feature_
+        np.testing.assert_allclose(path.loo_errors_by_feature_[j], by_feature, rtol=1e-8)
 
 
 @pytest.mark.parametrize("ridge", [1e-100, 1e-170, 1e-280])
