@@ -76,8 +76,10 @@ class Scaled(Covariance):
         return core, self.scales * scales, loadings
 
     def _resolvent(self, shift, scale):
-        c = self.scales
-        base = self.base.resolvent(shift / c**2, scale)
+        # A common factor of the scales, a power of 2, is one of t: no square leaves the range.
+        unit = 2.0 ** np.round(np.mean(np.log2(self.scales)))
+        c = self.scales / unit
+        base = self.base.resolvent(shift / c**2, scale * unit * unit)
 
         def signal():
             s = base.signal
