@@ -45,7 +45,7 @@ class Resolvent:
         Maps b, a scalar or an ndarray of shape (n_features,), to the diagonal of
         :math:`R\,\mathrm{diag}(b)\,R`, which is minus the derivative of `diagonal` along b.
     signal_parts : callable or None
-        Without arguments; returns the :class:`Signal` at a shift that is real and positive. A model
+        Without arguments; returns the ``Signal`` at a shift that is real and positive. A model
         that has it keeps all digits at any shift, at its own cost.
     source : Covariance or None
         The model it came from, which makes it again when a copy is read from a file.
@@ -77,7 +77,7 @@ class Resolvent:
 
     @cached_property
     def signal(self) -> Signal:
-        r"""What it makes of :math:`t\,\Sigma`, a :class:`Signal`."""
+        r"""What it makes of :math:`t\,\Sigma`."""
         if self.core is not None:
             core, unit = self.core
             return core.signal.in_unit(unit)

@@ -193,7 +193,7 @@ class SpikedEnsemble(StoredByFields):
         n_samples, shrinkage
             As for :class:`Ensemble`.
         units_of : callable
-            Maps a covariance model to its :class:`~mssl.theory.bulk.Units`.
+            Maps a covariance model to D, :math:`\beta` and :math:`1 - \beta D`.
 
         Returns
         -------
