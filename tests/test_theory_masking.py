@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import brentq
+from scipy.stats import chi2
 
 from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
 from mssl.masking import Bernoulli, best_predictor, hidden_error
@@ -14,6 +15,7 @@ from mssl.simulation_masking import (
     simulate_masked_risk,
 )
 from mssl.theory import (
+    DiagonalReplacement,
     Ensemble,
     MaskedErrors,
     PCATheory,
@@ -457,3 +459,26 @@ def test_a_result_names_its_errors():
     assert isinstance(errors, MaskedErrors)
     assert errors.evaluate(0.3) == pytest.approx(errors.evaluate("same"), rel=1e-12)
     assert errors.evaluate(0.0) == pytest.approx(errors.evaluate("full"), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 40, 3000])
+@pytest.mark.parametrize("d", [1, 30, 10**6])
+def test_the_bound_on_sample_variances_holds_and_is_not_idle(n, d):
+    failure = 0.05
+    bound = diagonal_replacement_bound(np.ones(d), n, 0.1, 0.5, failure=failure).variance
+    # n S_kk/Sigma_kk is chi-squared; all d ratios, both sides, in exact tails.
+    missed = d * (chi2.sf(n * (1 + bound), n) + chi2.cdf(n * (1 - bound), n))
+    assert missed <= failure
+    x = np.log(2 * d / failure)
+    assert bound == pytest.approx(2 * np.sqrt(x / n) + 2 * x / n)
+    tight = 0.45 * bound  # half of the bound is too little
+    assert d * chi2.sf(n * (1 + tight), n) > failure or d == 1
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.01, 0.2, 0.5, 0.9])
+def test_the_bound_on_the_matrix_is_that_of_its_proof(penalty):
+    bound = DiagonalReplacement.of(0.95, penalty)
+    # (1 + e)/(1 - e) - 1 for the eigenvalues; e (1 + e)/(1 - e) + e for the matrix.
+    assert bound.eigenvalue == pytest.approx((1 + penalty) / (1 - penalty) - 1)
+    assert bound.coefficient == pytest.approx(penalty * (1 + penalty) / (1 - penalty) + penalty)
+    assert (bound.variance, bound.penalty) == (0.95, penalty)

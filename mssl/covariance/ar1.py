@@ -166,16 +166,19 @@ class _Chain:
             spread=self.spread,
         )
 
+    def solve(self, x):
+        """Z x, by one running sum to each side; x of one axis or two."""
+        signs = np.ones(self.z.size)
+        signs[1::2] = -1.0 if self.model.rho < 0.0 else 1.0
+        own = columns(signs * self.z, x) * x
+        from_before = _running_sum(own[::-1], self.ahead[::-1])[::-1]
+        return columns(signs, x) * (from_before + _running_sum(own, self.behind) - own)
+
     def apply(self, x):
         t_diagonal, t_off = self.model.precision()
-        solved = solve_banded(
-            (1, 1),
-            _bands(t_diagonal + self.w, t_off),
-            x / columns(self.lam, x),
-            check_finite=False,
-        )
+        solved = self.solve(x / columns(self.lam, x))
         # Two forms of one product; the one whose terms are smaller keeps the digits.
-        little = columns(np.abs(self.w * self.z) < 0.5, x)
+        little = columns(np.abs(t_diagonal * self.z) > 0.5, x)
         return np.where(
             little,
             (x - self.scale * solved) / columns(self.lam, x),
@@ -193,14 +196,6 @@ class _Chain:
         )
 
 
-def _bands(diagonal, off_diagonal):
-    """The three bands in the layout of scipy.linalg.solve_banded."""
-    bands = np.zeros((3, diagonal.size), dtype=np.result_type(diagonal, off_diagonal))
-    bands[0, 1:] = bands[2, :-1] = off_diagonal
-    bands[1] = diagonal
-    return bands
-
-
 def _tridiagonal_product(diagonal, off_diagonal, x):
     product = columns(diagonal, x) * x
     product[:-1] += columns(off_diagonal, x) * x[1:]
@@ -210,6 +205,6 @@ def _tridiagonal_product(diagonal, off_diagonal, x):
 
 def _running_sum(source, factor):
     """Solve F_i = source_i + factor_i F_{i+1}, with F_{d+1} = 0, as a bidiagonal system."""
-    bands = np.ones((2, source.size), dtype=np.result_type(source, factor))
+    bands = np.ones((2, len(source)), dtype=np.result_type(source, factor))
     bands[0, 1:] = -factor
     return solve_banded((0, 1), bands, source, check_finite=False)

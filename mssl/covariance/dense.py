@@ -105,7 +105,7 @@ class Dense(Covariance):
         inverse = np.linalg.inv(scale * self.matrix + np.diag(shift))
 
         def signal():
-            rest = signal_by_columns(resolvent)
+            rest = signal_by_columns(resolvent, little=0.1)
             image = inverse @ (self.eigenvectors * np.sqrt(self.eigenvalues))
             sandwich = scale * row_products(image, image)
             return Signal(rest.diagonal, sandwich, rest.square, rest.spread)

@@ -22,7 +22,8 @@ __all__ = ["Signal", "is_positive", "signal_by_columns", "signal_by_differences"
 
 Array = np.ndarray
 
-# Diagonal entries of t Sigma R below which the difference is not used.
+# Diagonal entries of t Sigma R below which the difference is not used: it has lost three digits, of
+# squares six, and columns cost far more than what a structured model takes else.
 LITTLE = 1e-3
 # Columns that are computed at once.
 CHUNK = 256
@@ -95,14 +96,14 @@ def signal_by_differences(resolvent: Resolvent) -> Signal:
     return _Differences(resolvent)
 
 
-def signal_by_columns(resolvent: Resolvent) -> Signal:
+def signal_by_columns(resolvent: Resolvent, little: float = LITTLE) -> Signal:
     r"""By differences, and from the columns of R of the coordinates where these lose digits.
 
     .. math:: R_{jk} = -(t\,\Sigma R)_{jk}/\Lambda_j \quad (j \ne k), \qquad
               (t\,\Sigma R)_{kj} = (t\,\Sigma R)_{jk}\,\Lambda_k/\Lambda_j
     """
     rough, model = _Differences(resolvent), resolvent.source
-    few = np.flatnonzero(rough.diagonal < LITTLE)
+    few = np.flatnonzero(rough.diagonal < little)
     if model is None or few.size == 0:
         return rough
     shift = resolvent.shift * np.ones(model.d)

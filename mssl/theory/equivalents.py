@@ -149,14 +149,13 @@ def solve_kappa(
         if not np.isfinite(resolvent.diagonal).all():
             raise _singular(n)
         return Equivalent(n, lam, 0.0, resolvent, d, d, 0)
-    # From the right, only rounding leads past the root: a step back must be tiny, and ends it.
     descends = n < covariance.d
-    start, following, back = kappa, *((_newton, 1e-6) if descends else (_log_newton, rtol))
+    start, last, following = kappa, np.inf, _newton if descends else _log_newton
     for iteration in range(1, max_iterations + 1):
         resolvent = covariance.resolvent(kappa)
         improved = following(resolvent, n, kappa, lam)
         step = kappa - improved
-        if np.isfinite(step) and -back * kappa <= step <= rtol * kappa:
+        if _settled(step / kappa, last, rtol, descends):
             return _checked(
                 Equivalent(
                     n_samples=n,
@@ -168,7 +167,7 @@ def solve_kappa(
                     iterations=iteration,
                 )
             )
-        kappa = improved
+        kappa, last = improved, step / kappa
         if lam == 0 and kappa < 1e-14 * start:
             raise _singular(n)  # a rank below n leaves no positive root
     if descends and kappa < 1e-7 * start:
@@ -192,6 +191,15 @@ def _log_newton(resolvent, n, kappa, lam):
     share = (n - d) / n + np.sum(kappa * resolvent.diagonal) / n
     slope = 1.0 + resolvent.sigma_shift_trace / n / share
     return kappa * np.exp((np.log(lam) - np.log(kappa) - np.log(share)) / slope)
+
+
+def _settled(step, last, rtol, descends) -> bool:
+    """Whether a step, and the one before it, relative to kappa, are the last ones needed."""
+    if descends:
+        # From the right, only rounding leads past the root: any small step back ends it.
+        return bool(np.isfinite(step) and -1e-6 < step <= rtol)
+    # A model that is nearly singular gives steps of the size of its rounding in the end.
+    return bool(abs(step) <= rtol or 0.1 * abs(last) < abs(step) < 1e-8)
 
 
 def _checked(equivalent: Equivalent) -> Equivalent:
