@@ -269,8 +269,7 @@ class _Primal(_Solution):
         matrix.flags.writeable = D.flags.writeable = False  # the lazy errors rest on them
         projections, _ = _projections(X, energies)
         solution = cls(X, energies, keep, tau, D, matrix, projections, ridge)
-        # Features that the penalty decouples from the others have no errors from them either.
-        coupled = np.sqrt(np.where(inflation > 1.0 + _TRUSTED, 1.0 - 1.0 / inflation, 0.0))
+        coupled = _coupled(inflation)
         _check_coefficients(solution, inflation, coupled * np.sqrt(D), coupled / np.sqrt(D))
         return solution
 
@@ -309,6 +308,7 @@ class _Primal(_Solution):
         return _product(X, self.coef)
 
     def training_blocks(self):
+        missed = 0.0
         for rows in _row_blocks(self.X):
             X = self.X[rows]
             residuals = _product(X, self.coef)
@@ -318,11 +318,26 @@ class _Primal(_Solution):
             slack = 1.0 - g / len(self.X)
             if not self.tau and slack.min() < 0.1:
                 self._check_slack(X, residuals, slack)
+            missed = missed + np.einsum("ik,ik->k", residuals, residuals)
             yield rows, residuals, slack
+        if not self.tau:
+            self._check_residuals(missed / len(self.X))
+
+    @property
+    def _sizes(self):
+        """The diagonal of S + T."""
+        return self.energies + _penalties(self.energies, self.ridge, self.keep)
+
+    def _check_residuals(self, missed):
+        """Leave if the mean squares of residuals are not large beside rounding errors of X A."""
+        inflation = self._sizes * self.D
+        rounding = np.finfo(float).eps * np.max(inflation) * _coupled(inflation)
+        if np.any((rounding > 0.1 * _ENOUGH * np.sqrt(self.D * missed)) & (self.energies > 0.0)):
+            raise _DigitsLost
 
     def _check_slack(self, X, residuals, slack):
         """The same as `_check_shares`, for 1 - g/n of some samples."""
-        sizes = self.energies + _penalties(self.energies, self.ridge, self.keep)
+        sizes = self._sizes
         spread = np.einsum("ik,ik,k->i", X, X, self.D)
         spread += np.einsum("ik,ik,k->i", residuals, residuals, sizes * self.D**2)
         _check_digits(slack, spread / len(self.X))
@@ -439,6 +454,11 @@ def _check_shares(solution, G, sizes):
         spread = spread + np.einsum("ik,ik,i->k", X[rows], X[rows], G[rows]) / solution.weights
         spread += np.einsum("ik,ik,i->k", P[rows], P[rows], sizes[rows]) * solution.weights
     _check_digits(1.0 - solution.own, spread / len(X))
+
+
+def _coupled(inflation):
+    """Correlation of each feature with all others; 0, as are its errors, if a penalty drowns it."""
+    return np.sqrt(np.where(inflation > 1.0 + _TRUSTED, 1.0 - 1.0 / inflation, 0.0))
 
 
 def _check_coefficients(solution, inflation, left, right):

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge, RidgeCV
 
@@ -239,6 +239,9 @@ def one_estimate(exponent, **case):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
+@example(
+    seed=262142, n=11, d=9, row_decades=2, column_decades=5, kind="near", exponent=1.0, rate=0.0
+)
 @given(rate=st.sampled_from([0.0, 0.0, 0.1, 0.6]), **CASES)
 def test_fits(**case):
     one_fit(**case)
@@ -257,7 +260,7 @@ def test_estimates(**case):
 
 
 @pytest.mark.long
-@settings(max_examples=6000, deadline=None, derandomize=True)
+@settings(max_examples=4000, deadline=None, derandomize=True)
 @given(rate=st.sampled_from([0.0, 0.0, 0.1, 0.6]), **CASES)
 def test_thousands_of_fits(**case):
     one_fit(**case)

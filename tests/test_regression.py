@@ -436,6 +436,21 @@ def test_coefficients_that_predict_next_to_nothing_are_right_too(shape, exponent
     np.testing.assert_allclose(model.D_, exact.D, rtol=1e-7)
 
 
+@pytest.mark.parametrize("distance", [1e-7, 1e-9])
+@pytest.mark.parametrize("shape", [(12, 5), (8, 8), (5, 12)])
+@pytest.mark.parametrize("ridge", [1.0, 10.0, 100.0])
+def test_a_quiet_copy_of_a_loud_feature_keeps_the_digits_of_its_residual(shape, distance, ridge):
+    """No coefficient is uncertain here, but next to nothing of the feature is left."""
+    X = data(*shape)
+    X[:, 0] = X[:, -1] + distance * X[:, 0]
+    X[:, 1:] *= 1e5
+    model, path, exact = MaskedRegression(ridge).fit(X), MaskedRegressionCV(ridge), Exact(X, ridge)
+    np.testing.assert_allclose(model.train_error_by_feature_, exact.train, rtol=1e-6)
+    assert relative(model.loo_residuals(X), exact.left_out) < 1e-6
+    by_feature = np.mean(exact.left_out**2, axis=0)
+    np.testing.assert_allclose(path.fit(X).loo_errors_by_feature_[0], by_feature, rtol=1e-6)
+
+
 def test_a_loud_row_is_not_called_singular():
     X = data(40, 6, seed=1)
     X[0] *= 1e5
