@@ -137,8 +137,9 @@ class _Decomposed:
         # X Q, so that quiet rows or columns keep their digits, whichever side is longer.
         left, right = (self.X @ V.T, V) if n > d else (U, U.T @ self.X)
         residuals = (left * shrink) @ right / D
-        size = np.sqrt(D * np.mean(residuals**2, axis=0)).min()
-        if not rounding <= _LOST * min(difference, size):
+        # Of a unit vector, Q leaves up to max(shrink); what it leaves of a column may be far less.
+        size = np.min(D * np.sqrt(np.mean(residuals**2, axis=0) / shrink.max()))
+        if not rounding <= _LOST * min(difference, 10.0 * size):
             return self._exactly_at(ridge)
         others = np.ones(max(n - d, 0))
         return _AtRidge(

@@ -1171,8 +1171,9 @@ def _ridge_path(X, ridges):
             if not dual and relative <= _LOST * slack.min():
                 found = _shared_errors(X, D, slack, residuals)
                 # Eigenvectors keep no digits of a feature far below the others.
-                size = np.min(np.sqrt(D * found.train), where=found.train > 0.0, initial=1.0)
-                if np.finfo(float).eps * np.sqrt(s[-1] / (s[0] + ridge)) <= _LOST * size:
+                kept = D * np.sqrt(found.train)
+                size = np.min(kept, where=found.train > 0.0, initial=np.max(kept))
+                if np.finfo(float).eps * np.sqrt(s[-1]) <= 10.0 * _LOST * (s[0] + ridge) * size:
                     return found
         return _single_errors(X, ridge)
 

@@ -254,6 +254,7 @@ def test_paths(**case):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
+@example(seed=564, n=4, d=4, row_decades=0, column_decades=8, kind="plain", exponent=None)
 @given(**CASES)
 def test_estimates(**case):
     one_estimate(**case)

@@ -206,6 +206,16 @@ def test_loud_rows_and_columns_keep_their_digits(n, d, loud):
     np.testing.assert_allclose(spikes.eigenvalues, eigenvalues.real[::-1], atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", [134, 228, *range(8)])
+def test_features_of_all_sizes_keep_their_digits(seed):
+    """The first two are near misses of the singular values, which do not hold enough digits."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(3, 6)), int(rng.integers(3, 6))
+    X = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-8, 8, d)
+    found, squares = estimate_risk(X, 1.0), Exact(X, 1.0).left_out ** 2
+    np.testing.assert_allclose(found.loo_error_by_coordinate[0], squares.mean(axis=0), rtol=1e-8)
+
+
 @pytest.mark.parametrize("shape", [(8, 12), (12, 8)])
 def test_units_do_not_matter(shape):
     X, ridge = _sample(*shape), 0.1
