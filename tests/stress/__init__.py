@@ -1,0 +1,1 @@
+"""Random settings for the theory, each checked against facts that share no code with it."""
