@@ -14,7 +14,7 @@ export PYTHONHASHSEED ?= 0
 export PYTHONUNBUFFERED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test long figures bench lint format lock clean
+.PHONY: help environment book test long stress mutants figures bench lint format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ test: environment ## run the tests (ARGS="-k name" for some of them)
 long: environment ## run the checks that take minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
+stress: environment ## hold 10,000 random settings of the theory against facts (ARGS="--count 500 --seed 1")
+	@$(BIN)/python -m tests.stress $(ARGS)
+
+mutants: environment ## put 300 small faults into theory and regression, and count those the tests find
+	@$(BIN)/python tools/mutants.py $(ARGS)
+
 figures: environment ## write all figures and their data into figures/ (ARGS="--scale paper")
 	@$(BIN)/python -m mssl figures --out figures $(ARGS)
 
@@ -53,5 +59,5 @@ lock: environment ## make requirements.txt and environment.yml from pyproject.to
 	@$(BIN)/python tools/lock.py $(ARGS)
 
 clean: ## remove what was built: the book, figures, caches (.venv stays)
-	rm -rf _build figures .pytest_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf _build figures .pytest_cache .ruff_cache .hypothesis .benchmarks .stress .mutants
 	find mssl tests book benchmarks tools -name __pycache__ -type d -prune -exec rm -rf {} +

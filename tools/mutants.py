@@ -1,0 +1,274 @@
+"""Put small faults into the theory and the regression, and see whether the tests notice.
+
+A seeded sample of mutants: another operator, a constant that is off, a condition turned round, a
+line left out. Each is run against the test files that cover its module, the quickest first, until
+one of them fails. Results are kept in `.mutants/`, named after seed and sources, so that a run that
+was interrupted goes on. The files, the tests and the limits stand in pyproject.toml under
+[tool.mutants]; so do survivors that change nothing, each with its reason.
+
+mutmut and cosmic-ray make all mutants, thousands here, and hold each against one command for the
+whole project; neither draws a seeded sample, nor knows which tests cover a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+SWAPS = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+    ast.Pow: ast.Mult, ast.MatMult: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
+    ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}  # fmt: skip
+NAMES = {"minimum": "maximum", "maximum": "minimum", "min": "max", "max": "min", "any": "all",
+         "all": "any", "zeros": "ones", "ones": "zeros", "argmin": "argmax",
+         "argmax": "argmin"}  # fmt: skip
+
+
+def _constants(node):
+    value = node.value
+    if isinstance(value, bool):
+        return [not value]
+    return [value + 1] if isinstance(value, int | float) else []
+
+
+def _changes(node):
+    """What may be done to one node of the tree: pairs of a description and a function."""
+
+    def put(field, value):
+        return lambda target: setattr(target, field, value)
+
+    def name(value):
+        return type(value).__name__
+
+    if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp) and type(node.op) in SWAPS:
+        other = SWAPS[type(node.op)]()
+        yield f"{name(node.op)} to {name(other)}", put("op", other)
+    elif isinstance(node, ast.Compare):
+        for i, operator in enumerate(node.ops):
+            if type(operator) in SWAPS:
+                other = SWAPS[type(operator)]()
+                ops = [*node.ops[:i], other, *node.ops[i + 1 :]]
+                yield f"{name(operator)} to {name(other)}", put("ops", ops)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield "no minus", put("op", ast.UAdd())
+    elif isinstance(node, ast.Constant):
+        for value in _constants(node):
+            yield f"{node.value!r} to {value!r}", put("value", value)
+    elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
+        field = "attr" if isinstance(node, ast.Attribute) else "id"
+        if getattr(node, field) in NAMES:
+            other = NAMES[getattr(node, field)]
+            yield f"{getattr(node, field)} to {other}", put(field, other)
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield "condition turned round", put("test", ast.UnaryOp(ast.Not(), node.test))
+        if isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise):
+            yield "no error", put("body", [ast.Pass()])
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield "returns None", put("value", ast.Constant(None))
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "call left out", put("value", ast.Constant(None))
+
+
+def _code(tree):
+    """All nodes that run: no annotations, no messages of errors, nothing in a docstring."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list") or isinstance(node, ast.Raise):
+                continue
+            todo += [
+                v for v in (value if isinstance(value, list) else [value]) if isinstance(v, ast.AST)
+            ]
+
+
+def mutants(path: Path) -> list[dict]:
+    """All mutants of a file, in the order of its lines, each by number, line and description."""
+    nodes = [node for node in _code(ast.parse(path.read_text("utf-8"))) if hasattr(node, "lineno")]
+    found = []
+    for number, node in enumerate(nodes):
+        for choice, (text, _) in enumerate(_changes(node)):
+            found.append(
+                {"file": path.relative_to(ROOT).as_posix(), "line": node.lineno, "change": text,
+                 "column": node.col_offset, "node": number, "choice": choice}
+            )  # fmt: skip
+    return sorted(found, key=lambda m: (m["line"], m["column"], m["node"], m["choice"]))
+
+
+def mutated(mutant: dict) -> str:
+    """The source of a file with one mutant in it."""
+    tree = ast.parse((ROOT / mutant["file"]).read_text("utf-8"))
+    node = [n for n in _code(tree) if hasattr(n, "lineno")][mutant["node"]]
+    list(_changes(node))[mutant["choice"]][1](node)
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+# --- running them -------------------------------------------------------------------------------
+
+
+class Copy:
+    """A copy of what the tests need, in which one file at a time is mutated."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        ignored = shutil.ignore_patterns("__pycache__")
+        for name in ("mssl", "tests"):
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(ROOT / name, folder / name)
+
+    def passes(self, test: str, limit: float) -> bool:
+        """Whether a test file passes in time."""
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        # One thread each; and no compiled file may outlive the mutant it was made of.
+        extra = {
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), **extra}
+        try:
+            done = subprocess.run(
+                command, cwd=self.folder, env=environment, timeout=limit, check=False, **quiet
+            )
+        except subprocess.TimeoutExpired:
+            return False  # a loop without end is noticed
+        return done.returncode == 0
+
+    def examine(self, mutant: dict, tests: list[str], limits: dict[str, float]) -> dict:
+        """The mutant with the test file that killed it, or None."""
+        path, start = self.folder / mutant["file"], time.perf_counter()
+        try:
+            path.write_text(mutated(mutant), encoding="utf-8")
+            killer = next((t for t in tests if not self.passes(t, limits[t])), None)
+        finally:
+            shutil.copy(ROOT / mutant["file"], path)
+        return {**mutant, "killer": killer, "seconds": round(time.perf_counter() - start, 1)}
+
+
+def _baseline(copy: Copy, tests: list[str]) -> dict[str, float]:
+    """How long each test file may take, from how long it takes without a mutant."""
+    limits = {}
+    for test in tests:
+        start = time.perf_counter()
+        if not copy.passes(test, 3600.0):
+            raise SystemExit(f"{test} fails without any mutant; mend it first.")
+        limits[test] = 30.0 + 5.0 * (time.perf_counter() - start)
+    return limits
+
+
+def _key(mutant: dict) -> tuple[str, str, str]:
+    """A mutant by its file, the text of its line and the change: lines move."""
+    line = (ROOT / mutant["file"]).read_text("utf-8").splitlines()[mutant["line"] - 1]
+    return mutant["file"], line.strip(), mutant["change"]
+
+
+def _report(done: list[dict], reasons: dict) -> float:
+    survivors = [m for m in done if m["killer"] is None]
+    open_ = [m for m in survivors if _key(m) not in reasons]
+    for mutant in sorted(survivors, key=lambda m: (m["file"], m["line"], m["column"])):
+        file, text, change = _key(mutant)
+        why = f"  # {reasons[_key(mutant)]}" if _key(mutant) in reasons else ""
+        print(f"{file}:{mutant['line']}:{mutant['column']}: {change}: {text}{why}")
+    killed = len(done) - len(survivors)
+    print(
+        f"{killed} of {len(done)} mutants killed ({100 * killed / max(1, len(done)):.1f} %), "
+        f"{len(survivors) - len(open_)} more change nothing, {len(open_)} survive"
+    )
+    return killed / max(1, len(done) - len(survivors) + len(open_))
+
+
+def main(arguments=None) -> int:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutants"]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=settings["count"])
+    parser.add_argument("--seed", type=int, default=settings["seed"])
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--again", action="store_true", help="try survivors once more")
+    parser.add_argument("--only", default="", help="files whose name holds this")
+    options = parser.parse_args(arguments)
+    covered = {}
+    for entry in settings["modules"]:
+        for name in entry["files"]:
+            covered[name] = entry["tests"]
+    found = [m for name in sorted(covered) for m in mutants(ROOT / name)]
+    sample = random.Random(options.seed).sample(found, min(options.count, len(found)))
+    sample = [m for m in sample if options.only in m["file"]]
+    sources = b"".join((ROOT / name).read_bytes() for name in sorted(covered))
+    digest = hashlib.sha256(sources).hexdigest()[:10]
+    record = ROOT / ".mutants" / f"{options.seed}-{digest}.jsonl"
+    record.parent.mkdir(exist_ok=True)
+    done = {}
+    if record.exists():
+        for row in record.read_text("utf-8").splitlines():
+            result = json.loads(row)
+            if result["killer"] is None and options.again:
+                continue
+            done[result["file"], result["node"], result["choice"]] = result
+    wanted = [(m["file"], m["node"], m["choice"]) for m in sample]
+    todo = [m for m, key in zip(sample, wanted, strict=True) if key not in done]
+    print(f"seed {options.seed}: {len(sample)} of {len(found)} mutants, {len(todo)} to do")
+    if todo:
+        _run(todo, covered, record, done, options.jobs)
+    reasons = {(e["file"], e["line"], e["change"]): e["why"] for e in settings["equivalent"]}
+    share = _report([done[key] for key in wanted if key in done], reasons)
+    return int(share < settings["least"])
+
+
+def _run(todo, covered, record, done, jobs):
+    tests = list(dict.fromkeys(t for m in todo for t in covered[m["file"]]))
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [Copy(Path(folder) / str(k)) for k in range(jobs)]
+        limits = _baseline(copies[0], tests)
+        free = SimpleQueue()
+        for copy in copies:
+            free.put(copy)
+
+        def one(mutant):
+            copy = free.get()
+            try:
+                return copy.examine(mutant, covered[mutant["file"]], limits)
+            finally:
+                free.put(copy)
+
+        with (
+            record.open("a", encoding="utf-8") as file,
+            ThreadPoolExecutor(jobs) as pool,
+            tqdm(total=len(todo), mininterval=5) as bar,
+        ):
+            try:
+                for result in pool.map(one, todo):
+                    file.write(json.dumps(result) + "\n")
+                    file.flush()
+                    done[result["file"], result["node"], result["choice"]] = result
+                    bar.set_postfix(survivors=sum(m["killer"] is None for m in done.values()))
+                    bar.update()
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                print("stopped; the same command goes on from here", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
