@@ -328,3 +328,17 @@ def test_structured_models_work_at_a_million_coordinates():
 def test_bad_input_gets_one_clear_sentence(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("shift", [1e-13, 1e-9, 1e-6, 1e-3])
+def test_spikes_on_a_coordinate_without_noise_keep_their_digits(shift):
+    # The sum is regular; Woodbury's difference over the base alone would lose all digits.
+    u = np.linalg.qr(np.random.default_rng(0).normal(size=(20, 2)))[0]
+    for quiet in (0.0, 1e-9, 1e-5):
+        model = Spiked(Diagonal(np.r_[quiet, np.ones(19)]), [1.0, 30.0], u)
+        expected = np.linalg.inv(model.dense() + shift * np.eye(20))
+        found = model.resolvent(shift)
+        np.testing.assert_allclose(found.diagonal, np.diag(expected), rtol=1e-9)
+        np.testing.assert_allclose(found.apply(np.eye(20)), expected, rtol=1e-8, atol=1e-10)
+        squares = np.diag(expected @ expected)
+        np.testing.assert_allclose(found.square_diagonal, squares, rtol=1e-7)

@@ -8,10 +8,13 @@ import numpy as np
 
 from ..validation import positive_vector, real_copy, unit_columns
 from .base import Covariance, Resolvent, columns, row_products
-from .signal import Signal
+from .signal import Signal, is_positive
 from .singular import rescaled, spiked_limit
 
 __all__ = ["Spiked"]
+
+# Share of the base's diagonal below which a difference from it is not used.
+CANCELLED = 1e-4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,6 +109,10 @@ class Spiked(Covariance):
             limit = spiked_limit(core, loadings)
             if limit is not None:
                 return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
+        if is_positive(shift) and is_positive(scale):
+            drowned = self._drowned(scale * base.diagonal)
+            if drowned.size:
+                return self._lifted(shift, scale, drowned)
         v = base.apply(self.loadings)
         inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
         vm = v @ (scale * inner)
@@ -148,6 +155,48 @@ class Spiked(Covariance):
             apply=apply,
             sandwich=sandwich,
             signal_parts=signal,
+        )
+
+    def _drowned(self, precision):
+        """Coordinates on which the spikes are so far above the rest that a difference would not do.
+
+        All but about as many as there are spikes keep a good part of the base's entry.
+        """
+        ratio = row_products(self.loadings, self.loadings) * precision
+        most = np.argsort(-ratio, kind="stable")[: 2 * self.strengths.size]
+        return np.sort(most[ratio[most] > 1.0 / CANCELLED])
+
+    def _lifted(self, shift, scale, chosen):
+        r"""The resolvent where the base has next to no variance on some coordinates.
+
+        .. math:: \Sigma = \Big(\Sigma_0 + \sum_{k \in H} \ell_k\,e_ke_k^\top\Big)
+                  + LL^\top - \sum_{k \in H} \ell_k\,e_ke_k^\top, \qquad \ell_k = (LL^\top)_{kk}
+
+        The bracket is the base under a larger shift, whose resolvent is no longer so large on H
+        that Woodbury's difference would lose its digits.
+        """
+        lift = row_products(self.loadings, self.loadings)[chosen]
+        raised = shift * np.ones(self.d)
+        raised[chosen] += scale * lift
+        base = self.base.resolvent(raised, scale)
+        own = np.zeros((self.d, chosen.size))
+        own[chosen, np.arange(chosen.size)] = np.sqrt(lift)
+        frame = np.hstack([self.loadings, own])
+        signs = np.repeat([1.0, -1.0], [self.strengths.size, chosen.size])
+        v = base.apply(frame)
+        vm = v @ np.linalg.inv(np.diag(signs / scale) + frame.T @ v)
+
+        def sandwich(b):
+            bv = b * v if np.ndim(b) == 0 else columns(b, v) * v
+            twice = base.apply(bv) - 0.5 * vm @ (v.T @ bv)
+            return base.sandwich(b) - 2.0 * row_products(twice, vm)
+
+        return Resolvent(
+            shift=shift,
+            scale=scale,
+            diagonal=base.diagonal - row_products(vm, v),
+            apply=lambda x: base.apply(x) - vm @ (v.T @ x),
+            sandwich=sandwich,
         )
 
     def _off_diagonal(self, base, x, scale):
