@@ -29,8 +29,8 @@ book: environment ## run all chapters and build the HTML book
 	@$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "$(CURDIR)/_build/html/book/landing.html"
 
-test: environment ## run the tests (ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest $(ARGS)
+test: environment ## run the tests on all cores (ARGS="-k name" for some of them)
+	@$(BIN)/python -m pytest -n auto --dist worksteal -p no:benchmark $(ARGS)
 
 long: environment ## run the checks that take minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)
