@@ -29,8 +29,9 @@ book: environment ## run all chapters and build the HTML book
 	@$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "$(CURDIR)/_build/html/book/landing.html"
 
+# As many processes as cores, so one BLAS thread each.
 test: environment ## run the tests on all cores (ARGS="-k name" for some of them)
-	@$(BIN)/python -m pytest -n auto --dist worksteal -p no:benchmark $(ARGS)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -p no:benchmark $(ARGS)
 
 long: environment ## run the checks that take minutes
 	@$(BIN)/python -m pytest -m long $(ARGS)

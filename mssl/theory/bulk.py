@@ -21,6 +21,8 @@ EQUAL = 1e-9
 INDISTINCT, MOST = 1e-3, 3
 # Largest fraction of the coordinates that count as few, and a number that always does.
 FEW, MANY = 0.05, 20
+# Number of quotients of D, with and without spikes, up to which each keeps its own mean.
+SEVERAL = 10
 # Largest 1 - beta D_k, of all k, below which the part 1 of the eigenvalues is taken off.
 SHALLOW = 0.5
 # Ratios of successive variances, and mean squares in the units D, above which the few coordinates
@@ -195,7 +197,9 @@ def bulk_weights(full: Units, base: Units, strengths, directions):
     ratio, rise = full.weights / base.weights, _quotient(full.floor, base.floor)
     change = np.maximum(np.abs(ratio - 1.0), np.abs(rise - 1.0))
     local = _local(change, base.weights, strengths, directions)
-    group = _equal_values(base.weights * base.floor)
+    group, alike = _equal_values(base.weights * base.floor), _equal_values(ratio)
+    if alike.max() < SEVERAL:  # quotients that are few, as of a flat direction, stay apart
+        group = np.unique(np.stack([group, alike]), axis=1, return_inverse=True)[1].reshape(-1)
     regular = (~local).astype(float)
 
     def applied(values, quotient):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from scipy.fft import dct
 from scipy.optimize import brentq
+from threadpoolctl import threadpool_limits
 
 from ..exceptions import ConvergenceError
 from .ensemble import Ensemble
@@ -151,6 +152,12 @@ class Spectrum(StoredByFields):
         wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self.atom_points)
         if wanted < 0.5 / self.ensemble.d:
             return (), []
+        # Small matrices on many threads mostly wait for one another.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._search(wanted)
+
+    def _search(self, wanted):
+        """Edges and panels that carry the mass and have the moments that are due."""
         complaint = ""
         known = {}
         for refinement in (1, 4, 16):

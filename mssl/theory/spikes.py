@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq, linear_sum_assignment
+from threadpoolctl import threadpool_limits
 
 from ..covariance import Covariance
 from ..exceptions import ConvergenceError
@@ -408,9 +409,10 @@ class SpikedEnsemble(StoredByFields):
                 "to a spike."
             )
         found = []
-        for gap in self._gaps():
-            for part in self._split(gap):
-                found += self._outliers_in(part)
+        with threadpool_limits(limits=1, user_api="blas"):
+            for gap in self._gaps():
+                for part in self._split(gap):
+                    found += self._outliers_in(part)
         return tuple(sorted(found, key=lambda o: -o.position))
 
     def _split(self, gap):
