@@ -17,7 +17,9 @@ Array = np.ndarray
 LOCAL = 5e-2
 # Relative distance of the levels beta D_k below which they are one, as rounding moves them.
 EQUAL = 1e-9
-# The same next to a level that more than n coordinates share. A sample moves D by n^-1/2.
+# Largest 1 - beta D_k, as a part of the largest of all, that counts as 0.
+SILENT = 1e-7
+# The same distance next to a level that more than n coordinates share. A sample moves D by n^-1/2.
 INDISTINCT, MOST = 1e-3, 3
 # Largest fraction of the coordinates that count as few, and a number that always does.
 FEW, MANY = 0.05, 20
@@ -102,12 +104,12 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
 def without_silent(base: Covariance, excess: Array) -> Covariance:
     """Independent coordinates, with variance 0 where :math:`1 - \\beta D_k` is all but 0.
 
-    Their eigenvalues of A_hat are below 1e-9 of those of others; arithmetic cannot tell them apart.
+    Their eigenvalues of A_hat are below 1e-7 of those of others; arithmetic cannot tell them apart.
     """
     core = base
     while isinstance(core, Scaled):
         core = core.base
-    silent = excess < EQUAL * np.max(excess)
+    silent = excess < SILENT * np.max(excess)
     if not (isinstance(core, Diagonal) and np.any(silent)):
         return base
     return Diagonal(np.where(silent, 0.0, base.diagonal()))

@@ -750,7 +750,8 @@ def _mass_between(ensemble, a, b):
 
     .. math:: -\frac{1}{2\pi i}\oint m(z)\,\mathrm dz
 
-    over the circle through both, by the trapezoidal rule, which converges geometrically.
+    over the circle through both, by the trapezoidal rule, which converges geometrically; NaN where
+    a bulk is too close to the circle.
     """
     centre, radius = 0.5 * (a + b), 0.5 * (b - a)
     last = np.nan
@@ -761,9 +762,9 @@ def _mass_between(ensemble, a, b):
         count = -float(np.mean((m * radius * turn).real)) * ensemble.d
         # Exactly separated bulks hold whole numbers of eigenvalues.
         if abs(count - last) < 0.1 and abs(count - round(count)) < 0.1:
-            break
+            return round(count) / ensemble.d
         last = count
-    return round(count) / ensemble.d
+    return np.nan
 
 
 def _unseen(scan, atoms):
@@ -773,6 +774,9 @@ def _unseen(scan, atoms):
     starts = np.flatnonzero(outside & ~np.concatenate([[False], outside[:-1]]))
     stops = np.flatnonzero(outside & ~np.concatenate([outside[1:], [False]]))
     todo = [list(scan.z[a : b + 1]) for a, b in zip(starts, stops, strict=True) if b > a]
+    # Also between a point and the edge that a bisection from there has found.
+    for ((outer, _), _), edge in scan.edges.items():
+        todo.append(sorted([outer, outer + 0.9 * (edge.position - outer)]))
     for _ in range(MOST_STEPS):
         if not todo:
             break
@@ -881,7 +885,8 @@ def _edge(ensemble, outer, inner, inward):
             else:
                 z_out, s_out = middle, s
         found = _stationary(ensemble, z_out, s_out.real, s_in.real)
-        if found is not None and abs(found[0] - z_out) <= 3.0 * abs(z_in - z_out):
+        # An edge beyond the two points is that of another bulk.
+        if found is not None and min(z_out, z_in) <= found[0] <= max(z_out, z_in):
             return Edge(*found, inward)
     # No stationary point: a hard edge, which bisection alone has to find.
     return Edge(0.5 * (z_in + z_out), s_out.real, inward)
