@@ -137,8 +137,11 @@ class _Decomposed:
         # X Q, so that quiet rows or columns keep their digits, whichever side is longer.
         left, right = (self.X @ V.T, V) if n > d else (U, U.T @ self.X)
         residuals = (left * shrink) @ right / D
-        # Of a unit vector, Q leaves up to max(shrink); what it leaves of a column may be far less.
+        share, squares = self._share(ridge, shrink), np.sum(self.X**2, axis=1) / n
+        # Of a unit vector, Q leaves up to max(shrink); of a column or a row it may leave far less.
         size = np.min(D * np.sqrt(np.mean(residuals**2, axis=0) / shrink.max()))
+        kept = share[squares > 0.0] / (squares[squares > 0.0] * shrink.max())
+        size = min(size, np.sqrt(kept.min()))
         if not rounding <= _LOST * min(difference, 10.0 * size):
             return self._exactly_at(ridge)
         others = np.ones(max(n - d, 0))
@@ -146,10 +149,22 @@ class _Decomposed:
             D,
             residuals,
             slack,
-            self.squared_scores @ shrink,
+            share,
             np.r_[ridge * shrink, others],
             np.r_[s * shrink, 0.0 * others],
         )
+
+    def _share(self, ridge, shrink):
+        """g/n of each row, from its scores so that a quiet row keeps its digits.
+
+        With n < d the directions of quiet rows are not known to all digits, so what a row has
+        outside them counts with 1/ridge; for a loud row that is nothing but rounding.
+        """
+        n, d = self.X.shape
+        inside, squares = self.squared_scores, np.sum(self.X**2, axis=1) / n
+        outside = np.maximum(squares - inside.sum(axis=1), 0.0)
+        quiet = (squares < 1e3 * ridge) & (n < d)
+        return inside @ shrink + np.where(quiet, outside / ridge, 0.0)
 
     def _exactly_at(self, ridge: float) -> _AtRidge:
         n, d = self.X.shape

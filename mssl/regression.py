@@ -1233,7 +1233,8 @@ def _dual_factors(X):
         shrink = 1.0 / (s + ridge)
         scaled = 1.0 - np.einsum("j,jk->k", shrink, B2) / n  # ridge * D
         slack = ridge * np.einsum("ij,j->i", U2, shrink)
-        right = B / scaled
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0 is noticed and goes another way
+            right = B / scaled
         left = U * (ridge * shrink)
         return scaled / ridge, slack, lambda rows: _product(left[rows], right)
 

@@ -254,6 +254,18 @@ def test_paths(**case):
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
+@example(
+    seed=5945, n=6, d=9, row_decades=8, column_decades=0, kind="plain", exponent=3.8219834681873266
+)
+@example(
+    seed=6494,
+    n=5,
+    d=7,
+    row_decades=5,
+    column_decades=0,
+    kind="near rows",
+    exponent=-4.561079051179352,
+)
 @example(seed=564, n=4, d=4, row_decades=0, column_decades=8, kind="plain", exponent=None)
 @given(**CASES)
 def test_estimates(**case):

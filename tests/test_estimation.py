@@ -216,6 +216,15 @@ def test_features_of_all_sizes_keep_their_digits(seed):
     np.testing.assert_allclose(found.loo_error_by_coordinate[0], squares.mean(axis=0), rtol=1e-8)
 
 
+@pytest.mark.parametrize(("n", "d"), [(5, 9), (9, 5), (6, 6)])
+def test_scales_of_quiet_rows_keep_their_digits(n, d):
+    X = np.random.default_rng(0).standard_normal((n, d)) * np.logspace(-9, 5, n)[:, None]
+    for ridge in (1e4, 1e6, 1e8):
+        zeta = np.array([float(z) for z in Exact(X, ridge).zeta])
+        found = estimate_effective_ridge(X, ridge).scales
+        np.testing.assert_allclose(found, zeta / zeta.mean(), rtol=1e-8)
+
+
 @pytest.mark.parametrize("shape", [(8, 12), (12, 8)])
 def test_units_do_not_matter(shape):
     X, ridge = _sample(*shape), 0.1

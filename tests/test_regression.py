@@ -642,6 +642,14 @@ def test_path_equals_single_fits_where_one_eigendecomposition_loses_digits(n, d,
         assert path.gcv_errors_[j] == pytest.approx(single.gcv_error_, rel=1e-10)
 
 
+@pytest.mark.parametrize("ridge", [1e-12, 1e-20])
+def test_path_of_rows_that_share_no_feature_is_quiet(ridge):
+    """Such a feature is all that its row says, so ridge D is 0 as a difference from 1."""
+    X = np.array([[0.0, 0.0, -2000.0, 0.0], [0.0, 3000.0, 0.0, 0.0]])
+    path = MaskedRegressionCV(ridge).fit(X)
+    np.testing.assert_allclose(path.loo_errors_by_feature_[0], np.mean(X**2, axis=0), rtol=1e-9)
+
+
 def test_path_names_the_ridge_that_is_too_small():
     X = data(30, 4)[:, [0, 1, 2, 3, 1]]
     with pytest.raises(ValueError, match=r"at ridge = 1e-30 of ridges, .* linear combinations"):
