@@ -122,10 +122,10 @@ def is_stationary(base, n_samples):
     return isinstance(base, AR1) and n_samples < base.d
 
 
-def _equal_values(values):
+def _equal_values(values, gap=EQUAL):
     """Number of the group of equal values that each coordinate belongs to."""
     order = np.argsort(values, kind="stable")
-    new = np.concatenate([[False], np.diff(values[order]) > EQUAL * values[order][1:]])
+    new = np.concatenate([[False], np.diff(values[order]) > gap * values[order][1:]])
     group = np.empty(values.size, dtype=int)
     group[order] = np.cumsum(new)
     return group
@@ -232,12 +232,17 @@ def interior_weights(full: Units, base: Units, strengths, directions):
 
 
 def settle(weights, floor, n_samples):
-    """Give coordinates whose level is next to one that many share that very level.
+    """Give coordinates whose levels nearly agree one level, where they are more than n.
 
-    The many are at least a third of all there and, with the others, more than n. The mean of
+    Either they stand apart from all others, or at least a third of them agree already. The mean of
     D^-1 diag(R), and so the first moment of A_hat, stays as it is.
     """
     levels = weights * floor
+    group = _equal_values(levels, 0.1 * INDISTINCT)
+    for many in np.flatnonzero(np.bincount(group) > n_samples):
+        near = group == many
+        if np.ptp(levels[near]) <= INDISTINCT * np.max(levels[near]):
+            levels = np.where(near, np.mean(levels[near]), levels)
     group = _equal_values(levels)
     counts = np.bincount(group)
     for heavy in np.flatnonzero(MOST * counts > n_samples):
