@@ -22,8 +22,8 @@ and :math:`\sqrt{t_k/n}\,(XQ)_{ik}` between a sample and a feature. An entry (r,
 digits however loud or quiet r and j are, as what is subtracted from it is of its own size, and the
 forms above keep those of :math:`\Pi` and of its distances from I.
 
-How many digits the data leave is measured: the steps are done a second time for data that differ
-in their last digits.
+How many digits the data leave is measured: the steps are done again for data that differ in their
+last digits, which also shows what rounding does on the way.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ __all__: list[str] = []
 _LARGE = 8.0  # entries of F above this are exchanged
 _NOTHING = 1e-100  # stands for the root of a penalty of 0, in units of the column
 _SHAKEN = 8.0 * np.finfo(float).eps  # relative change of the data that tells the digits
+_TWINS = 2  # how often they are changed
+_MARGIN = 4.0  # by which an error may exceed the largest change of the answer that is seen
 _PROBES = 4  # rows, in each of two units, at which predictions are compared
 _ENOUGH = 1e-6  # relative change that is worth a warning
 _NIL = 1e-7  # predictions below this share of a feature's size are compared with this share
@@ -284,7 +286,7 @@ def predict_alone(out, X, columns, chosen):
 
 @dataclass(frozen=True, eq=False)
 class Doubt:
-    """Relative changes of the answer when the last digits of the data change.
+    """Relative errors of the answer, seen by its changes when the last digits of the data change.
 
     `fit` is that of D and of predictions, `train` and `loo` those of the errors by feature;
     `undefined` says for which features the leave-one-out problem of some sample is singular.
@@ -329,7 +331,7 @@ def _doubt(one, two, sizes):
     (room, loo), (other_room, other_loo) = _left_out(one), _left_out(two)
     loo = _change(loo, other_loo)
     undefined = (_change(room, other_room).max(axis=0) > 0.1) & (loo > 0.1)
-    return Doubt(max(fit, change), train, loo, undefined)
+    return Doubt(_MARGIN * max(fit, change), _MARGIN * train, _MARGIN * loo, undefined)
 
 
 def _sizes(X):
@@ -366,9 +368,17 @@ def solve(X, penalties):
     """
     sizes = _sizes(X)
     found = _answer(X, penalties, sizes)
-    shaken = X * (1.0 + _SHAKEN * np.random.default_rng(0).uniform(-1.0, 1.0, X.shape))
-    twin = _answer(shaken, penalties, sizes, found.tableau.steps)
-    doubt = _doubt(found, twin, sizes)
+    doubts = []
+    for rng in np.random.default_rng(0).spawn(_TWINS):
+        shaken = X * (1.0 + _SHAKEN * rng.uniform(-1.0, 1.0, X.shape))
+        twin = _answer(shaken, penalties, sizes, found.tableau.steps)
+        doubts.append(_doubt(found, twin, sizes))
+    doubt = Doubt(
+        max(each.fit for each in doubts),
+        np.max([each.train for each in doubts], axis=0),
+        np.max([each.loo for each in doubts], axis=0),
+        np.any([each.undefined for each in doubts], axis=0),
+    )
     if not doubt.fit <= 0.1:
         raise SingularError
     return found, doubt

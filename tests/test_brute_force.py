@@ -240,6 +240,16 @@ def one_estimate(exponent, **case):
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @example(
+    seed=21499,
+    n=5,
+    d=5,
+    row_decades=0,
+    column_decades=0,
+    kind="sparse",
+    exponent=-11.663477827770667,
+    rate=0.0,
+)
+@example(
     seed=262142, n=11, d=9, row_decades=2, column_decades=5, kind="near", exponent=1.0, rate=0.0
 )
 @given(rate=st.sampled_from([0.0, 0.0, 0.1, 0.6]), **CASES)

@@ -445,10 +445,12 @@ def test_a_quiet_copy_of_a_loud_feature_keeps_the_digits_of_its_residual(shape, 
     X[:, 0] = X[:, -1] + distance * X[:, 0]
     X[:, 1:] *= 1e5
     model, path, exact = MaskedRegression(ridge).fit(X), MaskedRegressionCV(ridge), Exact(X, ridge)
-    np.testing.assert_allclose(model.train_error_by_feature_, exact.train, rtol=1e-6)
-    assert relative(model.loo_residuals(X), exact.left_out) < 1e-6
-    by_feature = np.mean(exact.left_out**2, axis=0)
-    np.testing.assert_allclose(path.fit(X).loo_errors_by_feature_[0], by_feature, rtol=1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AccuracyWarning)  # six hold, barely
+        np.testing.assert_allclose(model.train_error_by_feature_, exact.train, rtol=1e-6)
+        assert relative(model.loo_residuals(X), exact.left_out) < 1e-6
+        by_feature = np.mean(exact.left_out**2, axis=0)
+        np.testing.assert_allclose(path.fit(X).loo_errors_by_feature_[0], by_feature, rtol=1e-6)
 
 
 def test_a_loud_row_is_not_called_singular():
