@@ -116,15 +116,6 @@ class Spiked(Covariance):
         v = base.apply(self.loadings)
         inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
         vm = v @ (scale * inner)
-        diagonal = base.diagonal - row_products(vm, v)
-
-        def apply(x):
-            return base.apply(x) - vm @ (v.T @ x)
-
-        def sandwich(b):
-            bv = b * v if np.ndim(b) == 0 else columns(b, v) * v
-            twice = base.apply(bv) - 0.5 * vm @ (v.T @ bv)
-            return base.sandwich(b) - 2.0 * row_products(twice, vm)
 
         def spread(b):
             # R_jk = (R_0)_jk - (v vm')_jk without j = k, squared and summed term by term.
@@ -148,14 +139,7 @@ class Spiked(Covariance):
                 spread=spread,
             )
 
-        return Resolvent(
-            shift=shift,
-            scale=scale,
-            diagonal=diagonal,
-            apply=apply,
-            sandwich=sandwich,
-            signal_parts=signal,
-        )
+        return _downdated(base, vm, v, shift=shift, scale=scale, signal_parts=signal)
 
     def _drowned(self, precision):
         """Coordinates on which the spikes are so far above the rest that a difference would not do.
@@ -185,19 +169,7 @@ class Spiked(Covariance):
         signs = np.repeat([1.0, -1.0], [self.strengths.size, chosen.size])
         v = base.apply(frame)
         vm = v @ np.linalg.inv(np.diag(signs / scale) + frame.T @ v)
-
-        def sandwich(b):
-            bv = b * v if np.ndim(b) == 0 else columns(b, v) * v
-            twice = base.apply(bv) - 0.5 * vm @ (v.T @ bv)
-            return base.sandwich(b) - 2.0 * row_products(twice, vm)
-
-        return Resolvent(
-            shift=shift,
-            scale=scale,
-            diagonal=base.diagonal - row_products(vm, v),
-            apply=lambda x: base.apply(x) - vm @ (v.T @ x),
-            sandwich=sandwich,
-        )
+        return _downdated(base, vm, v, shift=shift, scale=scale)
 
     def _off_diagonal(self, base, x, scale):
         """R_0 x without the diagonal of R_0, from the smaller of R_0 and t Sigma_0 R_0."""
@@ -208,6 +180,22 @@ class Spiked(Covariance):
         )
         large = product - columns(base.diagonal, x) * x
         return np.where(columns(kept < 0.5, x), -little, large)
+
+
+def _downdated(base, vm, v, **rest):
+    """The resolvent R_0 - vm v' for a symmetric product, with the other fields as given."""
+
+    def sandwich(b):
+        bv = b * v if np.ndim(b) == 0 else columns(b, v) * v
+        twice = base.apply(bv) - 0.5 * vm @ (v.T @ bv)
+        return base.sandwich(b) - 2.0 * row_products(twice, vm)
+
+    return Resolvent(
+        diagonal=base.diagonal - row_products(vm, v),
+        apply=lambda x: base.apply(x) - vm @ (v.T @ x),
+        sandwich=sandwich,
+        **rest,
+    )
 
 
 def _other_rows(left, v, weighted):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..covariance import AR1, Covariance, Diagonal, Isotropic, Scaled, Spiked
 from ..validation import covariance_model
+from .ensemble import unscaled
 
 __all__ = ["split_spikes"]
 
@@ -77,19 +78,17 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
     tuple of (Covariance, strengths, directions) or None
         None when the coordinates are not independent, or none of them is louder than the others.
     """
-    core = base
-    while isinstance(core, Scaled):
-        core = core.base
-    if not isinstance(core, Diagonal | Isotropic):
+    if not isinstance(unscaled(base), Diagonal | Isotropic):
         return None
     variances = base.diagonal()
-    order = np.argsort(-loudness, kind="stable")[: int(FEW * base.d) + 1]
+    order = np.argsort(-loudness, kind="stable")
+    few = order[: int(FEW * base.d) + 1]
     jumps = np.flatnonzero(
-        (variances[order[:-1]] > JUMP * variances[order[1:]])
-        & (loudness[order[:-1]] > RISE * loudness[order[1:]])
+        (variances[few[:-1]] > JUMP * variances[few[1:]])
+        & (loudness[few[:-1]] > RISE * loudness[few[1:]])
     )
     count = max(count, jumps[-1] + 1 if jumps.size else 0)
-    loud = np.argsort(-loudness, kind="stable")[:count]
+    loud = order[:count]
     usual = float(np.median(np.delete(variances, loud))) if count < base.d else 0.0
     loud = loud[variances[loud] > usual]
     if loud.size == 0 or usual == 0:
@@ -106,11 +105,8 @@ def without_silent(base: Covariance, excess: Array) -> Covariance:
 
     Their eigenvalues of A_hat are below 1e-7 of those of others; arithmetic cannot tell them apart.
     """
-    core = base
-    while isinstance(core, Scaled):
-        core = core.base
     silent = excess < SILENT * np.max(excess)
-    if not (isinstance(core, Diagonal) and np.any(silent)):
+    if not (isinstance(unscaled(base), Diagonal) and np.any(silent)):
         return base
     return Diagonal(np.where(silent, 0.0, base.diagonal()))
 

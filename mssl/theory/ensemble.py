@@ -27,6 +27,13 @@ SMALL = 128
 MEMORY = 2000
 
 
+def unscaled(covariance: Covariance) -> Covariance:
+    """The model in the units it was made in."""
+    while isinstance(covariance, Scaled):
+        covariance = covariance.base
+    return covariance
+
+
 class Traces(NamedTuple):
     """The functionals of R at given points (s, z), each of the shape of the points."""
 
@@ -203,9 +210,7 @@ class Ensemble(StoredByFields):
     @cached_property
     def pencil(self) -> Pencil | None:
         """The dense form, for a positive definite model that is small or has no faster one."""
-        core = self.covariance
-        while isinstance(core, Scaled):
-            core = core.base
+        core = unscaled(self.covariance)
         small = self.d <= SMALL or isinstance(core, Dense | Circulant)
         if self.law is not None or not small:
             return None

@@ -68,7 +68,6 @@ class _Panel(NamedTuple):
     start: float
     stop: float
     series: Array
-    below: float  # mass of all panels and atoms to the left
 
 
 @dataclass(frozen=True, eq=False)
@@ -993,7 +992,7 @@ def _panels_of(ensemble, place, scan):
             halves = [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
             enough = tail <= tolerance * max(largest, 1e-300) or level == depth
             if enough or not all(_resolved(place, nodes, half) for half in halves):
-                done.append(_Panel(0, a, b, series, 0.0))
+                done.append(_Panel(0, a, b, series))
             else:
                 following += halves
         todo = following
