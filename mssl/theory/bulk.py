@@ -100,12 +100,17 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
     return Diagonal(rest), variances[loud] - usual, directions
 
 
+def is_silent(excess: Array) -> Array:
+    """Where :math:`1 - \\beta D_k` is all but 0, as it is without variance."""
+    return excess <= SILENT * np.max(excess)
+
+
 def without_silent(base: Covariance, excess: Array) -> Covariance:
     """Independent coordinates, with variance 0 where :math:`1 - \\beta D_k` is all but 0.
 
     Their eigenvalues of A_hat are below 1e-7 of those of others; arithmetic cannot tell them apart.
     """
-    silent = excess < SILENT * np.max(excess)
+    silent = is_silent(excess)
     if not (isinstance(unscaled(base), Diagonal) and np.any(silent)):
         return base
     return Diagonal(np.where(silent, 0.0, base.diagonal()))

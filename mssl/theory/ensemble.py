@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh, eigh_tridiagonal, solve_triangular
+from scipy.linalg import eigh_tridiagonal
 
 from ..covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Scaled
 from ..exceptions import ConvergenceError
+from .pencil import Pencil
 from .state import StoredByFields
 
-__all__ = ["Ensemble", "Pencil"]
+__all__ = ["Ensemble"]
 
 Array = np.ndarray
 
@@ -21,10 +22,10 @@ Array = np.ndarray
 CHUNK = 1 << 16
 # Distinct atoms above which a starting point is first found with a coarser law.
 FINE = 600
+# Largest imaginary part of rho in units of rho, for places where the equation has a pole.
+HIGHEST = 1e60
 # Coordinates up to which dense algebra is faster than any structure.
 SMALL = 128
-# Solved pencils that are kept, each of 2 d numbers.
-MEMORY = 2000
 
 
 def unscaled(covariance: Covariance) -> Covariance:
@@ -41,34 +42,6 @@ class Traces(NamedTuple):
     slope: Array  # dF/ds
     drift: Array  # dF/dz
     stieltjes: Array  # (1/d) Tr D^-1 R
-
-
-class Pencil:
-    r"""A dense model at real z: one eigendecomposition serves every s.
-
-    .. math:: s\,\Sigma + \beta - zD^{-1} = L\,(s + K_0 - z K_1)\,L^\top, \qquad
-              \Sigma = LL^\top
-
-    With eigenvalues :math:`k_i` and eigenvectors v_i of :math:`K_0 - zK_1`, all functionals are
-    sums over :math:`1/(s + k_i)` with weights 1 or :math:`v_i^\top K_1 v_i`.
-    """
-
-    def __init__(self, root, weights, floor):
-        inverse = solve_triangular(root, np.eye(len(root)), lower=True)
-        self.k0 = (
-            floor * (inverse @ inverse.T) if np.ndim(floor) == 0 else (inverse * floor) @ inverse.T
-        )
-        self.k1 = (inverse / weights) @ inverse.T
-        self.known = {}
-
-    def at(self, z):
-        """The eigenvalues and the weights that belong to them."""
-        if z not in self.known:
-            if len(self.known) >= MEMORY:
-                self.known.clear()
-            values, vectors = eigh(self.k0 - z * self.k1, check_finite=False, overwrite_a=True)
-            self.known[z] = values, np.einsum("ij,ij->j", vectors, self.k1 @ vectors)
-        return self.known[z]
 
 
 class Law(NamedTuple):
@@ -204,38 +177,46 @@ class Ensemble(StoredByFields):
         s, z = np.atleast_1d(s), np.atleast_1d(z)
         if self.law is not None:
             return _law_traces(self, self.law, s, z)
-        columns = [self._traces_at(a, b) for a, b in zip(s, z, strict=True)]
+        if self.pencil is not None:
+            n, rho = self.n_samples, self.shrinkage
+            t1, t2, cross, inverse = self.pencil.traces(s, z)
+            excess, slope = rho * s - 1.0 + s * t1 / n, rho + (t1 - s * t2) / n
+            return Traces(excess, slope, s * cross / n, inverse / self.d)
+        columns = [_model_traces(self, a, b) for a, b in zip(s, z, strict=True)]
         return Traces(*(np.array(c) for c in zip(*columns, strict=True)))
 
     @cached_property
     def pencil(self) -> Pencil | None:
-        """The dense form, for a positive definite model that is small or has no faster one."""
+        """The dense form, for a model that is small or has no faster one."""
         core = unscaled(self.covariance)
         small = self.d <= SMALL or isinstance(core, Dense | Circulant)
         if self.law is not None or not small:
             return None
-        try:
-            root = np.linalg.cholesky(self.covariance.dense())
-        except np.linalg.LinAlgError:
-            return None
-        # A nearly singular root would cost the digits that the resolvent keeps.
-        pivots = np.diag(root) ** 2
-        regular = pivots.max() < 1e8 * pivots.min()
-        return Pencil(root, self.weights, self.floor) if regular else None
+        return Pencil(self.covariance.dense(), self.weights, self.levels)
 
-    def _traces_at(self, s, z):
-        pencil = self.pencil
-        if pencil is None or np.imag(z) != 0:
-            return _model_traces(self, s, z)
-        if np.imag(s) == 0 and float(np.real(z)) not in pencil.known:
-            return _model_traces(self, s, z)  # one real inverse is cheaper for one real s
-        values, weights = pencil.at(float(np.real(z)))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            r = 1.0 / (s + values)
-        n, rho = self.n_samples, self.shrinkage
-        t1, t2 = np.sum(r) / n, np.sum(r * r) / n
-        cross = np.sum(weights * r * r) / n
-        return rho * s - 1.0 + s * t1, rho + t1 - s * t2, s * cross, np.sum(weights * r) / self.d
+    def below(self, s: float, z: float) -> int | None:
+        r"""Number of eigenvalues of M below a real z outside the bulks, with its root s.
+
+        .. math:: N(z) = i_-\big(s\,\Sigma + \beta - zD^{-1}\big) - n\,[s < 0]
+
+        for the number :math:`i_-` of negative eigenvalues: both sides are the change of
+        :math:`-\frac1\pi\arg` along a path through the upper half-plane, from below all
+        eigenvalues, of the two sides of
+
+        .. math:: \det(M - z) \simeq \det D\,\det(s\Sigma + \beta - zD^{-1})\,
+                  s^{-n}e^{n(\rho s - 1)} .
+
+        None for a model that has neither a law nor a pencil.
+        """
+        if self.law is not None:
+            law = self.law
+            signs = s * law.variances + law.floors - z / law.weights < 0
+            negative = int(law.counts[signs].sum())
+        elif self.pencil is not None:
+            negative = self.pencil.negative(s, z)
+        else:
+            return None
+        return negative - (self.n_samples if s < 0 else 0)
 
     def solve(self, z, guess=None) -> Array:
         r"""The root s at each point, on the branch that is analytic in the upper half-plane.
@@ -258,27 +239,45 @@ class Ensemble(StoredByFields):
             When Newton's method did not reach the right branch, whatever the steps in Im z.
         """
         z = np.asarray(z, dtype=complex)
-        if self.law is not None:
-            return self._solve_together(z, guess)
-        return self._solve_in_turn(z, guess)
+        s = self.attempt(z, guess)
+        good = ~np.isnan(s)
+        if not good.all():
+            raise ConvergenceError(
+                f"the self-consistent equation was not solved at {int((~good).sum())} of "
+                f"{z.size} points, the first z = {z[~good][0]:.6g} (n_samples = {self.n_samples}, "
+                f"d = {self.d}): ask for the transform at a larger imaginary part, or raise the "
+                "ridge."
+            )
+        return s
 
-    def _solve_together(self, z, guess):
+    def attempt(self, z, guess=None) -> Array:
+        """Like `solve`, with NaN where there is no root."""
+        z = np.asarray(z, dtype=complex)
+        if self.law is None and self.pencil is None:
+            return self._solve_in_turn(z, guess)
         s = np.full(z.shape, np.nan, dtype=complex)
         todo = np.ones(z.shape, dtype=bool)
         if guess is not None:
             s, todo = self._polish(z, np.asarray(guess, dtype=complex))
-        if todo.any() and self.law.counts.size > FINE:
-            coarse = _Coarse(self)
-            rough = coarse.solve_or_nan(z[todo])
-            s[todo], left = self._polish(z[todo], rough)
-            todo[todo] = left
-        for factor, last in ((0.25, 1e-6), (0.5, 1e-11), (0.8, 1e-13)):
+        for start in self._starts(z):
             if not todo.any():
                 break
-            s[todo], left = self._polish(z[todo], self._descend(z[todo], factor, last))
+            s[todo], left = self._polish(z[todo], start(z[todo]))
             todo[todo] = left
-        self._require(~todo, z)
+        s[todo] = np.nan
         return s
+
+    def _starts(self, z):
+        """Ways to a starting point, the cheapest first."""
+        if self.law is not None and self.law.counts.size > FINE:
+            yield lambda z: _Coarse(self).solve_or_nan(z)
+        real = not np.any(z.imag)
+        if self.law is None and real:
+            yield self._descend_in_shrinkage
+        for factor, last in ((0.25, 1e-6), (0.5, 1e-11), (0.8, 1e-13)):
+            yield lambda z, factor=factor, last=last: self._descend(z, factor, last)
+        if self.law is not None and real:
+            yield self._descend_in_shrinkage
 
     def solve_or_nan(self, z):
         """Like `solve`, but a starting point for another law: NaN where there is no root."""
@@ -302,28 +301,21 @@ class Ensemble(StoredByFields):
                 found, left = self._polish(point, np.array([start]), steps=12)
                 if not left[0]:
                     break
-            if left[0] and self.pencil is not None and point[0].imag == 0:
-                found, left = self._polish(point, self._descend_in_shrinkage(point))
             for factor, last in ((0.25, 1e-6), (0.5, 1e-11)):
                 if not left[0]:
                     break
                 found, left = self._polish(point, self._descend(point, factor, last))
-            self._require(~left, point)
+            if left[0] and point[0].imag == 0:
+                found, left = self._polish(point, self._descend_in_shrinkage(point))
+            if left[0]:
+                s[i] = np.nan
+                continue
             s[i] = found[0]
             traces = self.traces(found, point)
             known = (point[0], found[0], complex(-traces.drift[0] / traces.slope[0]))
             if not np.isfinite(known[2]):
                 known = None
         return s
-
-    def _require(self, good, z):
-        if not good.all():
-            raise ConvergenceError(
-                f"the self-consistent equation was not solved at {int((~good).sum())} of "
-                f"{z.size} points, the first z = {z[~good][0]:.6g} (n_samples = {self.n_samples}, "
-                f"d = {self.d}): ask for the transform at a larger imaginary part, or raise the "
-                "ridge."
-            )
 
     def _descend(self, z, factor, last):
         """Homotopy: from a large imaginary part, where the map contracts, down to z."""
@@ -342,25 +334,31 @@ class Ensemble(StoredByFields):
         return s
 
     def _descend_in_shrinkage(self, z):
-        """The same at a real z, with the imaginary part added to rho instead.
+        """The same at real z, with the imaginary part added to rho instead.
 
         Both make s -> 1/(rho + (1/n) Tr Sigma R) a contraction of the lower half-plane, and both
         lead to the same root: dF/drho and dF/dz have the sign of s on the real axis.
         """
-        scale = self.shrinkage + self.d / self.n_samples + 1.0 / self.n_samples
-        values, _ = self.pencil.at(float(z[0].real))
-        top = 10.0 * scale / max(1e-300, float(np.median(np.abs(values))))
-        top = max(top, 10.0 * scale)
+        scale = 10.0 * (self.shrinkage + (self.d + 1.0) / self.n_samples)
+        place = z.real
+        middle = self.pencil.median(place) if self.pencil is not None else np.ones(place.shape)
+        top = np.maximum(scale, scale * np.minimum(middle, HIGHEST))
         s = 1.0 / (self.shrinkage + 1j * top)
-        for height in np.append(top * 0.5 ** np.arange(50), 0.0):
+        for height in np.append(0.5 ** np.arange(50), 0.0):
             for _ in range(4):
-                excess, slope, _, _ = self._traces_at(s, z[0])
-                newton = s - (excess + 1j * height * s) / (slope + 1j * height)
-                if newton.imag < 0 and np.isfinite(newton):
-                    s = newton
-                elif height > 0:
-                    s = s / (excess + 1.0 + 1j * height * s)
-        return np.array([s])
+                s = self._step_in_shrinkage(s, place, 1j * height * top)
+        return s
+
+    def _step_in_shrinkage(self, s, place, lift):
+        """A Newton step, or the contraction where Newton would leave the half-plane."""
+        traces = self.traces(s, place)
+        excess, slope = traces.excess + lift * s, traces.slope + lift
+        with np.errstate(all="ignore"):
+            newton = s - excess / slope
+            bad = ~(newton.imag < 0) | ~np.isfinite(newton)
+            contracted = s / (excess + 1.0)
+        contracted = np.where((lift != 0) & np.isfinite(contracted), contracted, s)
+        return np.where(bad, contracted, newton)
 
     def _contract(self, s, z):
         """The map s -> 1/(rho + (1/n) Tr Sigma R) of the lower half-plane into itself."""

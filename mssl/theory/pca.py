@@ -106,8 +106,12 @@ class PCATheory(StoredByFields):
     def spiked_ensemble(self) -> SpikedEnsemble:
         """Bulk and perturbation, a :class:`SpikedEnsemble`."""
 
+        full = self.covariance.diagonal()
+
         def units_of(model):
-            weights = 1.0 / model.diagonal() if self.standardize else np.ones(model.d)
+            # Where a spike is all there is, the base takes the unit from it.
+            own = np.where(model.diagonal() > 0, model.diagonal(), full)
+            weights = 1.0 / own if self.standardize else np.ones(model.d)
             return Units(weights, np.zeros(model.d), np.ones(model.d))
 
         return SpikedEnsemble.build(self.covariance, self.n_samples, 1.0, units_of)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
 from ..exceptions import ConvergenceError
-from .ensemble import Ensemble
+from .ensemble import SMALL, Ensemble
 from .state import StoredByFields
 
 __all__ = ["Atom", "CoefficientSpectrum", "Edge", "Spectrum"]
@@ -35,6 +34,10 @@ MOMENT_TOLERANCE = 1e-5
 # Relative distance to a level with an atom within which the bulks of other levels are looked for,
 # and the ratio of successive distances that are tried.
 BESIDE, BESIDE_STEP = 0.3, 1.05
+# Smallest place that is scanned, as a part of the largest.
+LEAST = 1e-14
+# Relative width below which a bulk counts as one place.
+NARROW = 1e-10
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Spectrum(StoredByFields):
         Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
         Atoms are not among them.
     atoms : tuple of Atom
-        Ascending.
+        Ascending. A bulk of a relative width below 1e-10 counts as one.
     infinite_mass : float
         Fraction of eigenvalues at infinity, for a shrinkage of zero; else 0.
 
@@ -120,9 +123,14 @@ class Spectrum(StoredByFields):
     def edges(self) -> Array:
         return self.ensemble.eigenvalue(self._ends)
 
-    @cached_property
+    @property
     def atom_points(self) -> tuple[Atom, ...]:
         """The atoms as eigenvalues of the ensemble's own matrix, ascending."""
+        return self._support[2]
+
+    @cached_property
+    def _frozen_atoms(self) -> tuple[Atom, ...]:
+        """Those that no sample moves."""
         return tuple(_atoms(self.ensemble))
 
     @property
@@ -133,6 +141,11 @@ class Spectrum(StoredByFields):
     @cached_property
     def _ends(self) -> Array:
         return _frozen([edge.position for edge in self.edge_points])
+
+    @property
+    def bulk_places(self) -> Array:
+        """The ends of the ensemble's own bulks, ndarray of shape (n_bulks, 2)."""
+        return self._ends.reshape(-1, 2)
 
     @property
     def _panels(self) -> list[_Panel]:
@@ -148,48 +161,50 @@ class Spectrum(StoredByFields):
 
     @cached_property
     def _support(self):
-        wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self.atom_points)
+        wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self._frozen_atoms)
         if wanted < 0.5 / self.ensemble.d:
-            return (), []
+            return (), [], self._frozen_atoms
         # Small matrices on many threads mostly wait for one another.
         with threadpool_limits(limits=1, user_api="blas"):
             return self._search(wanted)
 
     def _search(self, wanted):
-        """Edges and panels that carry the mass and have the moments that are due."""
+        """Edges, panels and narrow bulks that carry the mass and have the moments that are due."""
         complaint = ""
         known = {}
         for refinement in (1, 4, 16):
             scan = _first_scan(self.ensemble, refinement)
             for _ in range(ROUNDS):
-                edges = _find_edges(scan)
+                edges, narrow = _find_edges(scan), []
                 panels, found = _panels(self.ensemble, edges, scan, known)
                 mass = sum(_integral(p) for p in panels)
                 if found.size == 0 and wanted - mass >= MASS_TOLERANCE:
-                    found = _unseen(scan, self.atom_points)
+                    found, narrow = _unseen(scan, self._frozen_atoms)
                 if found.size == 0:
                     break
-                scan.offer(found)  # gaps inside what seemed one bulk, or bulks not yet seen
+                scan.add(found)  # gaps inside what seemed one bulk, or bulks not yet seen
+            mass += sum(atom.mass for atom in narrow)
             if abs(wanted - mass) >= MASS_TOLERANCE:
                 complaint = f"carry a mass of {mass:.8f} where {wanted:.8f} is due"
                 continue
-            complaint = self._wrong_moment(edges, panels)
+            atoms = tuple(sorted([*self._frozen_atoms, *narrow], key=lambda a: a.position))
+            complaint = self._wrong_moment(edges, panels, atoms)
             if not complaint:
-                return tuple(edges), panels
+                return tuple(edges), panels, atoms
         raise ConvergenceError(
             f"the bulks that were found {complaint}: some bulk is too narrow for the scan; ask for "
             "the density at single points, or spread eigenvalues that nearly coincide less finely."
         )
 
-    def _wrong_moment(self, edges, panels):
+    def _wrong_moment(self, edges, panels, atoms):
         """Say which first moment the bulks miss; nothing when they have both."""
-        for name, function, due in self._known_means():
+        for name, function, due, rounding in self._known_means():
 
-            def mean(f, panels=panels):
-                return _expect(f, self.atom_points, [edge.position for edge in edges], panels)
+            def mean(f):
+                return _expect(f, atoms, [edge.position for edge in edges], panels)
 
             found, size = mean(function), mean(lambda z, f=function: np.abs(f(z)))
-            if not abs(found - due) <= MOMENT_TOLERANCE * size:
+            if not abs(found - due) <= MOMENT_TOLERANCE * size + rounding:
                 return f"have a mean {name} of {found:.8g} where {due:.8g} is due"
         return ""
 
@@ -205,13 +220,14 @@ class Spectrum(StoredByFields):
         e = self.ensemble
         if e.shrinkage > 0:
             mean = np.mean(e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor))
-            yield "eigenvalue", lambda z: z, float(mean)
+            yield "eigenvalue", lambda z: z, float(mean), 0.0
         if np.all(np.asarray(e.floor) > 0):
             r = e.resolvent(1.0, e.place(0.0))
             excess = e.shrinkage - 1.0 + r.sigma_trace / e.n_samples
             if abs(excess) < 1e-9:
                 away = np.mean(r.diagonal * (e.unit / e.weights) - 1.0)
-                yield "eigenvalue of A_hat", e.coefficient, -float(away) - self.infinite_mass
+                due = -float(away) - self.infinite_mass
+                yield "eigenvalue of A_hat", e.coefficient, due, ROUNDING  # of quotients near 1
 
     def stieltjes(self, z) -> Array:
         r"""The Stieltjes transform :math:`m(z)`.
@@ -262,14 +278,14 @@ class Spectrum(StoredByFields):
         if self.ensemble.law is not None:
             # No need to know the edges; next to an atom, where s is zero, lies a gap.
             regular = z > 0
-            for atom in self.atom_points:
+            for atom in self._frozen_atoms:
                 regular &= np.abs(z - atom.position) > 1e-9 * atom.position
             if regular.any():
                 points = z[regular].astype(complex)
                 m = self.ensemble.traces(self.ensemble.solve(points), points).stieltjes
                 result[regular] = np.maximum(m.imag, 0.0) / np.pi
             return result
-        for k, (low, high) in enumerate(self._ends.reshape(-1, 2)):
+        for k, (low, high) in enumerate(self.bulk_places):
             inside = np.flatnonzero((z > low) & (z < high))
             if inside.size:
                 angle = _Map(low, high).angle(z[inside])
@@ -296,7 +312,7 @@ class Spectrum(StoredByFields):
         result = np.zeros(z.shape)
         for atom in self.atom_points:
             result += atom.mass * (z >= atom.position * (1.0 - ROUNDING))
-        bulks = self._ends.reshape(-1, 2)
+        bulks = self.bulk_places
         for panel in self._panels:
             angle = _Map(*bulks[panel.bulk]).angle(z)
             inside = np.clip(angle, panel.start, panel.stop)
@@ -645,21 +661,18 @@ class _Scan:
         self.add(points)
 
     def add(self, points):
+        """Solve at further points; those at which there is no root are left out."""
         points = np.setdiff1d(points, self.z)
         for level in self.levels:  # at an atom the root is zero, which no solver reaches
             points = points[np.abs(points - level) > 1e-8 * level]
         if points.size == 0:
             return
-        z = np.concatenate([self.z, points])
-        s = np.concatenate([self.s, self.ensemble.solve(points, self._guess(points))])
+        found = self.ensemble.attempt(points, self._guess(points))
+        good = ~np.isnan(found)
+        z = np.concatenate([self.z, points[good]])
+        s = np.concatenate([self.s, found[good]])
         order = np.argsort(z)
         self.z, self.s = z[order], s[order]
-
-    def offer(self, points):
-        """Add those points that can be solved; the mass of the bulks tells if one was needed."""
-        for point in points:
-            with suppress(ConvergenceError):
-                self.add(np.array([point]))
 
     def _guess(self, points):
         if self.z.size == 0:
@@ -705,22 +718,31 @@ def _first_scan(ensemble, refinement):
     """Points over the whole range, closer where something is to be expected."""
     low, high = _range(ensemble)
     cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
-    dear = ensemble.pencil is not None
+    dear = ensemble.pencil is not None and ensemble.d > SMALL
     count = (500 if cheap else 60 if dear else 130) * refinement
     points = np.geomspace(low, high, count)
     scan = _Scan(ensemble, points[points > 0])
     if np.all(ensemble.floor > 0):
-        with suppress(ConvergenceError):
-            scan.add(_around_zero(ensemble, low, high, 20 if cheap else 8))
-    scan.offer(_around_levels(ensemble))
+        scan.add(_around_zero(ensemble, low, high, 20 if cheap else 8))
+    scan.add(_around_levels(ensemble))
     while scan.inside[-1]:  # the bound was not one, which rounding can do
         scan.add(np.array([2.0 * scan.z[-1]]))
     for _ in range(30):
-        if not scan.inside[0] or scan.z[0] < 1e-14 * high:
+        if scan.z[0] < LEAST * high or not (scan.inside[0] or _holds_lower(scan)):
             break
         scan.add(np.array([1e-2, 1e-1]) * scan.z[0])
     scan.sharpen(4 if cheap else 1 if dear else 2)
     return scan
+
+
+def _holds_lower(scan):
+    """Whether eigenvalues other than atoms lie below the first point of a scan."""
+    count = scan.ensemble.below(scan.s[0].real, scan.z[0])
+    if count is None:
+        return False
+    atoms = _atoms(scan.ensemble)
+    held = sum(atom.mass for atom in atoms if atom.position < scan.z[0])
+    return count > scan.ensemble.d * held + 0.5
 
 
 def _find_edges(scan):
@@ -745,7 +767,15 @@ def _find_edges(scan):
 
 
 def _mass_between(ensemble, a, b):
-    r"""Fraction of the eigenvalues between two real points outside the bulks, to the nearest 1/d.
+    """Fraction of the eigenvalues between two points (z, s) outside the bulks; NaN if unknown."""
+    counts = [ensemble.below(s.real, z) for z, s in (a, b)]
+    if None in counts:
+        return _mass_inside(ensemble, a[0], b[0])
+    return (counts[1] - counts[0]) / ensemble.d
+
+
+def _mass_inside(ensemble, a, b):
+    r"""The same, to the nearest 1/d, from the transform alone.
 
     .. math:: -\frac{1}{2\pi i}\oint m(z)\,\mathrm dz
 
@@ -767,34 +797,50 @@ def _mass_between(ensemble, a, b):
 
 
 def _unseen(scan, atoms):
-    """Points inside bulks that lie between neighbouring points of a scan, both outside."""
-    outside = ~scan.inside
-    found = []
+    """What lies between neighbouring points of a scan, both outside.
+
+    Returns
+    -------
+    ndarray
+        Points inside bulks.
+    list of Atom
+        Bulks that are narrower than a relative 1e-10, of which arithmetic sees the place only.
+    """
+    ensemble, outside = scan.ensemble, ~scan.inside
+    found, narrow = [], []
     starts = np.flatnonzero(outside & ~np.concatenate([[False], outside[:-1]]))
     stops = np.flatnonzero(outside & ~np.concatenate([outside[1:], [False]]))
-    todo = [list(scan.z[a : b + 1]) for a, b in zip(starts, stops, strict=True) if b > a]
+    points = list(zip(scan.z, scan.s, strict=True))
+    todo = [points[a : b + 1] for a, b in zip(starts, stops, strict=True) if b > a]
     # Also between a point and the edge that a bisection from there has found.
-    for ((outer, _), _), edge in scan.edges.items():
-        todo.append(sorted([outer, outer + 0.9 * (edge.position - outer)]))
+    for (outer, _), edge in scan.edges.items():
+        place = outer[0] + 0.9 * (edge.position - outer[0])
+        s = ensemble.attempt(np.array([place]))[0]
+        if s.imag == 0:
+            todo.append(sorted([outer, (place, s)]))
     for _ in range(MOST_STEPS):
         if not todo:
             break
         run = todo.pop()
-        due = _mass_between(scan.ensemble, run[0], run[-1])
-        due -= sum(atom.mass for atom in atoms if run[0] < atom.position < run[-1])
-        if due < 0.5 / scan.ensemble.d or run[-1] - run[0] < 1e-13 * run[-1]:
+        low, high = run[0][0], run[-1][0]
+        due = _mass_between(ensemble, run[0], run[-1])
+        due -= sum(atom.mass for atom in atoms if low < atom.position < high)
+        if not due >= 0.5 / ensemble.d:
+            continue
+        if high - low < NARROW * high:
+            narrow.append(Atom(0.5 * (low + high), due))
             continue
         if len(run) > 2:
             middle = len(run) // 2
             todo += [run[: middle + 1], run[middle:]]
             continue
-        place = _middle(*run, atoms)
-        with suppress(ConvergenceError):
-            if scan.ensemble.solve(np.array([place]))[0].imag < 0:
-                found.append(place)
-            else:
-                todo += [[run[0], place], [place, run[1]]]
-    return np.array(found)
+        place = _middle(low, high, atoms)
+        s = ensemble.attempt(np.array([place]))[0]
+        if s.imag < 0:
+            found.append(place)
+        elif s.imag == 0:
+            todo += [[run[0], (place, s)], [(place, s), run[1]]]
+    return np.array(found), narrow
 
 
 def _middle(a, b, atoms):
@@ -861,7 +907,7 @@ def _levels(ensemble):
     return [
         _place(ensemble, group)
         for group in _groups(ensemble)
-        if group.size >= max(2, ensemble.n_samples // 20)
+        if group.size >= max(min(2, ensemble.n_samples), ensemble.n_samples // 20)
     ]
 
 
@@ -932,7 +978,7 @@ def _stationary(ensemble, z, s, towards):
         return None
     try:
         root = brentq(slope, last, here, xtol=1e-15 * abs(s), rtol=1e-14)
-    except ValueError:
+    except (ValueError, RuntimeError):  # rounding hides the change of sign
         return None
     slope(root)
     return float(state["z"]), float(root)
@@ -966,35 +1012,39 @@ def _panels_of(ensemble, place, scan):
     """The same for one bulk."""
     cheap = ensemble.law is not None
     size, tolerance, depth = (32, 1e-9, 34) if cheap else (24, 1e-7, 24)
-    if ensemble.pencil is not None:
+    if ensemble.pencil is not None and ensemble.d > SMALL:
         size, tolerance = 40, 1e-6
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
     done, gaps = [], [np.empty(0)]
-    todo, largest = [(0.0, np.pi)], 0.0  # the largest mass of a panel
+    todo, largest = [(0.0, np.pi, None)], 0.0  # the largest mass of a panel
     for level in range(depth + 1):
         if not todo:
             break
-        angles = np.concatenate([a + 0.5 * (b - a) * (nodes + 1.0) for a, b in todo])
+        angles = np.concatenate([a + 0.5 * (b - a) * (nodes + 1.0) for a, b, _ in todo])
         x = place.place(angles)
         with np.errstate(invalid="ignore"):
-            s = ensemble.solve(x, scan.between(x))
+            s = (ensemble.attempt if level else ensemble.solve)(x, scan.between(x))
         gaps.append(_middle_of_gap(x, s))
         m = ensemble.traces(s, x.astype(complex)).stieltjes
         values = np.maximum(m.imag, 0.0) / np.pi * place.speed(angles)
-        values = values.reshape(len(todo), size)
-        widths = np.array([b - a for a, b in todo])
+        values, angles = values.reshape(len(todo), size), angles.reshape(len(todo), size)
+        for row, angle, (_, _, parent) in zip(values, angles, todo, strict=True):
+            lost = np.isnan(row)  # where rounding leaves no root, next to a hard edge
+            if lost.any():
+                row[lost] = chebyshev.chebval(_local(parent, angle[lost]), parent.series)
+        widths = np.array([b - a for a, b, _ in todo])
         largest = max(largest, 0.5 * np.pi * np.max(values.mean(axis=1) * widths))
         following = []
-        for (a, b), row in zip(todo, values, strict=True):
+        for (a, b, _), row in zip(todo, values, strict=True):
             series = dct(row, type=2) / size
             series[0] *= 0.5
             tail = np.abs(series[-size // 4 :]).max() * (b - a)
-            halves = [(a, 0.5 * (a + b)), (0.5 * (a + b), b)]
+            middle, panel = 0.5 * (a + b), _Panel(0, a, b, series)
             enough = tail <= tolerance * max(largest, 1e-300) or level == depth
-            if enough or not all(_resolved(place, nodes, half) for half in halves):
-                done.append(_Panel(0, a, b, series))
+            if enough or not all(_resolved(place, nodes, h) for h in ((a, middle), (middle, b))):
+                done.append(panel)
             else:
-                following += halves
+                following += [(a, middle, panel), (middle, b, panel)]
         todo = following
     return sorted(done, key=lambda panel: panel.start), np.concatenate(gaps)
 

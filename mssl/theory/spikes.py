@@ -19,6 +19,7 @@ from .bulk import (
     bulk_weights,
     depth_and_unit,
     interior_weights,
+    is_silent,
     is_stationary,
     replace_loudest,
     settle,
@@ -230,7 +231,8 @@ class SpikedEnsemble(StoredByFields):
             choose = interior_weights if is_stationary(base, n_samples) else bulk_weights
             weights, floor, local = choose(*deep, strengths, directions)
             if n_samples < base.d and np.all(floor > 0):
-                weights = settle(weights, floor, n_samples)
+                moving = ~is_silent(plain.excess)
+                weights[moving] = settle(weights[moving], floor[moving], n_samples)
             if np.ptp(floor) <= 1e-12 * floor[0]:
                 floor = float(floor[0])  # a constant keeps every fast path open
             base = without_silent(base, plain.excess)
@@ -336,7 +338,12 @@ class SpikedEnsemble(StoredByFields):
         return float(s.real)
 
     def _gaps(self):
-        atoms = [Edge(a.position, np.nan, 0) for a in self.spectrum.atom_points]
+        bulks = self.spectrum.bulk_places
+        atoms = [
+            Edge(a.position, np.nan, 0)
+            for a in self.spectrum.atom_points
+            if not np.any((bulks[:, 0] < a.position) & (a.position < bulks[:, 1]))
+        ]
         stops = sorted([*self.spectrum.edge_points, *atoms], key=lambda e: e.position)
         if not stops:
             return
