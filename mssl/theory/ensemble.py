@@ -24,6 +24,8 @@ CHUNK = 1 << 16
 FINE = 600
 # Largest imaginary part of rho in units of rho, for places where the equation has a pole.
 HIGHEST = 1e60
+# Newton steps after which a double root may be as far from zero as the traces of a model are noisy.
+STALLED, NOISE = 20, 1e-11
 # Coordinates up to which dense algebra is faster than any structure.
 SMALL = 128
 
@@ -378,7 +380,7 @@ class Ensemble(StoredByFields):
         s = np.array(s, dtype=complex)
         moving = np.isfinite(s)
         converged = np.zeros(z.shape, dtype=bool)
-        for _ in range(steps):
+        for done in range(steps):
             index = np.flatnonzero(moving)
             if index.size == 0:
                 break
@@ -390,11 +392,14 @@ class Ensemble(StoredByFields):
             size = np.abs(s[index])
             # Next to an edge the root is nearly double and the step stalls at rounding; the
             # residual then decides. Elsewhere convergence is quadratic.
-            small = (np.abs(step) <= 1e-8 * size) | (
-                (np.abs(traces.excess) <= 2e-15) & (np.abs(step) <= 1e-6 * size)
-            )
+            close = np.abs(step) <= 1e-6 * size
+            stalled = close & (np.abs(traces.excess) <= (2e-15 if done < STALLED else NOISE))
+            small = (np.abs(step) <= 1e-8 * size) | stalled
             converged[index[small]] = True
             moving[index[small | ~np.isfinite(step)]] = False
+            # A real place has roots in pairs, of which rounding may show the other.
+            flip = index[stalled & (z[index].imag == 0)]
+            s[flip] = s[flip].real - 1j * np.abs(s[flip].imag)
         s, right = self._on_branch(z, s, converged)
         return s, ~right
 

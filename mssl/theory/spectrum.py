@@ -38,6 +38,8 @@ BESIDE, BESIDE_STEP = 0.3, 1.05
 LEAST = 1e-14
 # Relative width below which a bulk counts as one place.
 NARROW = 1e-10
+# Relative distance to a level that is shared, within which no point is solved.
+AVOIDED = 1e-8
 
 
 @dataclass(frozen=True)
@@ -664,7 +666,7 @@ class _Scan:
         """Solve at further points; those at which there is no root are left out."""
         points = np.setdiff1d(points, self.z)
         for level in self.levels:  # at an atom the root is zero, which no solver reaches
-            points = points[np.abs(points - level) > 1e-8 * level]
+            points = points[np.abs(points - level) > AVOIDED * level]
         if points.size == 0:
             return
         found = self.ensemble.attempt(points, self._guess(points))
@@ -827,7 +829,7 @@ def _unseen(scan, atoms):
         due -= sum(atom.mass for atom in atoms if low < atom.position < high)
         if not due >= 0.5 / ensemble.d:
             continue
-        if high - low < NARROW * high:
+        if high - low < _least_width(scan, low, high):
             narrow.append(Atom(0.5 * (low + high), due))
             continue
         if len(run) > 2:
@@ -841,6 +843,12 @@ def _unseen(scan, atoms):
         elif s.imag == 0:
             todo += [[run[0], (place, s)], [(place, s), run[1]]]
     return np.array(found), narrow
+
+
+def _least_width(scan, low, high):
+    """Width below which no bulk can be resolved; next to a level no point is solved at all."""
+    beside = any(low - AVOIDED * p < p < high + AVOIDED * p for p in scan.levels)
+    return (4.0 * AVOIDED if beside else NARROW) * high
 
 
 def _middle(a, b, atoms):
@@ -948,7 +956,8 @@ def _stationary(ensemble, z, s, towards):
         place = state["z"]
         for _ in range(40):
             traces = ensemble.traces(np.array([root]), np.array([place]))
-            change = traces.excess[0] / traces.drift[0]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                change = traces.excess[0] / traces.drift[0]
             if not np.isfinite(change):
                 return np.nan
             place -= change
@@ -980,7 +989,8 @@ def _stationary(ensemble, z, s, towards):
         root = brentq(slope, last, here, xtol=1e-15 * abs(s), rtol=1e-14)
     except (ValueError, RuntimeError):  # rounding hides the change of sign
         return None
-    slope(root)
+    if not abs(slope(root)) <= 1e-3 * abs(start):  # the sign has changed at a pole
+        return None
     return float(state["z"]), float(root)
 
 
