@@ -16,6 +16,8 @@ Array = np.ndarray
 
 # Relative change of D, and share of a direction, above which a coordinate is treated one by one.
 LOCAL = 5e-2
+# Share times d that a random direction has on one coordinate in twenty.
+CHANCE = 4.0
 # Relative distance of the levels beta D_k below which they are one, as rounding moves them.
 EQUAL = 1e-9
 # Largest 1 - beta D_k, as a part of the largest of all, that counts as 0.
@@ -146,7 +148,8 @@ def _local(change, base, strengths, directions):
     """
     weighted = directions[:, strengths > 0] ** 2 * base[:, None]
     share = weighted / np.sum(weighted, axis=0)
-    return (change > LOCAL) & np.any(share > LOCAL, axis=1)
+    much = max(LOCAL, CHANCE / base.size)
+    return (change > LOCAL) & np.any(share > much, axis=1)
 
 
 class Units(NamedTuple):
