@@ -1,8 +1,11 @@
 """What `import mssl` offers, and that it does so without loading everything."""
 
+import ast
 import re
 import subprocess
 import sys
+import zipfile
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,43 @@ import pytest
 
 import mssl
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PACKAGE = ROOT / "mssl"
+
+
+def parts():
+    """The modules and packages right below `mssl`, read from the folder."""
+    names = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    names |= {path.stem for path in PACKAGE.glob("*.py")}
+    return {name for name in names if not name.startswith("_")}
 
 
 def test_every_public_name_is_there():
     for name in mssl.__all__:
         assert getattr(mssl, name) is not None
         assert name in dir(mssl)
+
+
+def test_dir_shows_the_face_and_every_part_and_nothing_else():
+    shown = {name for name in dir(mssl) if not name.startswith("__")}
+    assert shown == parts() | {name for name in mssl.__all__ if not name.startswith("__")}
+    assert not parts() & set(mssl.__all__), "a name of the face hides a module"
+
+
+def test_editors_see_what_python_sees():
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {alias.name for node in block.body for alias in node.names}
+    assert seen == parts() | set(mssl.__all__) - {"__version__"}
+
+
+def test_the_wheel_says_that_the_package_is_typed(tmp_path):
+    from flit_core.wheel import make_wheel_in
+
+    assert files("mssl").joinpath("py.typed").is_file()
+    wheel = make_wheel_in(ROOT / "pyproject.toml", tmp_path).file
+    assert "mssl/py.typed" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_a_name_that_is_not_there_is_named():
@@ -26,11 +59,12 @@ def test_a_name_that_is_not_there_is_named():
 
 def test_parts_load_on_first_use():
     code = (
-        "import sys, mssl; early = 'scipy' in sys.modules; "
+        "import sys, mssl; dir(mssl); "
+        "early = [name for name in ('numpy', 'scipy', 'mssl.theory') if name in sys.modules]; "
         "print(early, mssl.theory.SSRTheory is mssl.SSRTheory, mssl.MaskedRegression.__name__)"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.split() == ["False", "True", "MaskedRegression"]
+    assert out.stdout.split() == ["[]", "True", "MaskedRegression"]
 
 
 def test_the_example_of_the_readme_runs_and_theory_is_near(capsys):
