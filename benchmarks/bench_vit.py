@@ -10,6 +10,7 @@ the clock, so that a quiet machine is wanted. PyTorch is measured only where it 
 
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from time import perf_counter
 
@@ -77,17 +78,17 @@ def _torch_step(torch, objective, phi, upsilon, images):
 def _seconds(name, precision):
     """Median seconds of a step of ours or (with a precision) of PyTorch, in this process."""
     objective, at, rng = OBJECTIVES[name], _state(), np.random.default_rng(1)
+    torch, phi, upsilon = None, None, None
     if precision:
-        import torch
-
+        torch = import_module("torch")
         start = (torch.tensor(a, dtype=getattr(torch, precision)) for a in (at.phi, at.upsilon))
-        parameters = [a.requires_grad_() for a in start]
+        phi, upsilon = (a.requires_grad_() for a in start)
     times = np.empty(STEPS)
     for k in range(STEPS):
         start = perf_counter()
         images = DATA.draw(N_IMAGES, rng, views=objective.views)
         if precision:
-            _torch_step(torch, objective, *parameters, images)
+            _torch_step(torch, objective, phi, upsilon, images)
         else:
             _our_step(objective, at, images)
         times[k] = perf_counter() - start

@@ -12,7 +12,6 @@ Masked regression has :math:`Q = (S + \lambda)^{-1}`, the best linear predictor
 
 from __future__ import annotations
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -578,8 +577,8 @@ _BEYOND_RANGE = (
 )
 
 
-def _ridge_of(method, ridge):
-    """The ridge of a method that takes one, None for the others, both checked."""
+def _ridge_of(method: str, ridge: float | None) -> float:
+    """The ridge of a method that takes one, 0 for the others, both checked."""
     if not isinstance(method, str) or method not in METHODS:
         got = repr(method) if isinstance(method, str) else type(method).__name__
         raise ValueError(f"method must be one of {METHODS}, got {got}.")
@@ -589,7 +588,7 @@ def _ridge_of(method, ridge):
         return non_negative(ridge, "ridge")
     if ridge is not None:
         raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
-    return None
+    return 0.0
 
 
 def _checked_rows(X):
@@ -636,8 +635,8 @@ def _residual_map(precision):
     return residual
 
 
-def _rank(rank, n, d, least=0):
-    whole = isinstance(rank, numbers.Integral) and not isinstance(rank, bool)
+def _rank(rank, n, d, least=0) -> int:
+    whole = isinstance(rank, int | np.integer) and not isinstance(rank, bool)
     if not whole or not least <= rank < min(n, d):
         raise ValueError(
             f"rank must be an integer from {least} to {min(n, d) - 1}, below both the number of "

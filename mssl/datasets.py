@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from sklearn.datasets import load_sample_images
 
-from mssl.covariance import Dense
+from mssl.covariance import Covariance, Dense
 from mssl.distributions import World
 from mssl.validation import positive_integer
 
@@ -86,7 +86,7 @@ class PatchPopulation(World):
     n_patches: int = field(init=False)
     mean: np.ndarray = field(init=False)
     scale: float = field(init=False)
-    covariance: Dense = field(init=False)
+    covariance: Covariance = field(init=False)
 
     def __post_init__(self) -> None:
         size = positive_integer(self.size, "size", minimum=2)
@@ -173,7 +173,7 @@ def patch_population(size: int = 12) -> PatchPopulation:
     return _population(positive_integer(size, "size", minimum=2))
 
 
-def patch_covariance(size: int = 12) -> Dense:
+def patch_covariance(size: int = 12) -> Covariance:
     """Return the exact covariance of all patches, centred and scaled as the population is.
 
     Parameters

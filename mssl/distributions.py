@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
+from ._types import Number, OneOrEach, Seed
 from .covariance import Covariance, Spiked
 from .covariance.base import Resolvent
 from .validation import (
@@ -59,7 +62,10 @@ class EntryLaw(ABC):
         The fourth cumulant :math:`\chi`, at least -2; infinite without a fourth moment.
     """
 
-    excess: float
+    @property
+    @abstractmethod
+    def excess(self) -> float:
+        r"""The fourth cumulant :math:`\chi`."""
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -70,9 +76,12 @@ class EntryLaw(ABC):
 class Normal(EntryLaw):
     r"""The standard normal law, :math:`\chi = 0`."""
 
-    excess: float = field(default=0.0, init=False)
+    @property
+    def excess(self) -> float:
+        r"""The fourth cumulant :math:`\chi`."""
+        return 0.0
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw independent entries, ndarray of the given shape."""
         return rng.standard_normal(shape)
 
@@ -81,9 +90,12 @@ class Normal(EntryLaw):
 class Rademacher(EntryLaw):
     r"""Signs: +1 or -1 with equal probability, :math:`\chi = -2`, the least there is."""
 
-    excess: float = field(default=-2.0, init=False)
+    @property
+    def excess(self) -> float:
+        r"""The fourth cumulant :math:`\chi`."""
+        return -2.0
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw independent entries, ndarray of the given shape."""
         return 2.0 * rng.integers(0, 2, size=shape) - 1.0
 
@@ -111,7 +123,7 @@ class StudentT(EntryLaw):
         r"""The fourth cumulant :math:`\chi`."""
         return 6.0 / (self.df - 4.0) if self.df > 4 else np.inf
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw independent entries, ndarray of the given shape."""
         return np.sqrt((self.df - 2.0) / self.df) * rng.standard_t(self.df, size=shape)
 
@@ -140,7 +152,7 @@ class SparseGaussian(EntryLaw):
         r"""The fourth cumulant :math:`\chi`."""
         return 3.0 / self.density - 3.0
 
-    def draw(self, shape, rng):
+    def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw independent entries, ndarray of the given shape."""
         kept = rng.random(shape) < self.density
         return kept * rng.standard_normal(shape) / np.sqrt(self.density)
@@ -169,7 +181,7 @@ class World(ABC):
         """Number of coordinates."""
         return self.covariance.d
 
-    def sample(self, n: int, rng) -> np.ndarray:
+    def sample(self, n: int, rng: Seed) -> np.ndarray:
         """Draw n rows with mean zero, ndarray of shape (n, d)."""
         return self._draw(positive_integer(n, "n"), as_generator(rng))
 
@@ -193,7 +205,7 @@ class World(ABC):
         """Return the sum of the variances."""
         return self.covariance.trace()
 
-    def resolvent(self, shift: np.ndarray | float, scale: float = 1.0) -> Resolvent:
+    def resolvent(self, shift: OneOrEach, scale: Number = 1.0) -> Resolvent:
         """Return the shifted inverse of the covariance."""
         return self.covariance.resolvent(shift, scale)
 
@@ -238,7 +250,7 @@ class IndependentEntries(World):
                 f"law must be an EntryLaw such as Rademacher(), got {type(self.law).__name__}."
             )
 
-    def _draw(self, n, rng):
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.covariance.colour(self.law.draw((n, self.covariance.n_noise), rng))
 
 
@@ -255,6 +267,10 @@ class ScaleMixture(World):
         Equally likely values of :math:`\tau`, positive; divided by their mean.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(self, covariance: Covariance, values: ArrayLike) -> None: ...
+
     covariance: Covariance
     values: np.ndarray
 
@@ -269,7 +285,7 @@ class ScaleMixture(World):
         """Return the equally likely values of tau, as ``elliptical_risk`` takes them."""
         return self.values
 
-    def _draw(self, n, rng):
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         return self.covariance.sample(n, rng) * np.sqrt(rng.choice(self.values, n))[:, None]
 
 
@@ -322,7 +338,7 @@ class MultivariateT(World):
         edges = chi2.ppf(np.arange(levels + 1) / levels, self.df)
         return levels * np.diff(chi2.cdf(edges, self.df - 2.0))
 
-    def _draw(self, n, rng):
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         tau = (self.df - 2.0) / rng.chisquare(self.df, n)
         return self.covariance.sample(n, rng) * np.sqrt(tau)[:, None]
 
@@ -349,10 +365,16 @@ class TwoClusters(World):
         The covariance of the mixture: the distance of the clusters is a spike in it.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(
+            self, within: Covariance, mean: ArrayLike, scales: ArrayLike = (1.0, 1.0)
+        ) -> None: ...
+
     within: Covariance
     mean: np.ndarray
     scales: tuple[float, float] = (1.0, 1.0)
-    covariance: Spiked = field(init=False)
+    covariance: Covariance = field(init=False)
 
     def __post_init__(self) -> None:
         _check_covariance(self.within, "within")
@@ -372,7 +394,7 @@ class TwoClusters(World):
         spiked = Spiked(self.within, [length**2], (mean / length)[:, None])
         object.__setattr__(self, "covariance", spiked)
 
-    def _draw(self, n, rng):
+    def _draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         which = rng.integers(0, 2, n)
         scale = np.sqrt(np.array(self.scales))[which]
         return np.outer(1.0 - 2.0 * which, self.mean) + self.within.sample(n, rng) * scale[:, None]

@@ -29,6 +29,7 @@ last digits, which also shows what rounding does on the way.
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -149,12 +150,14 @@ class _Tableau:
 # What follows from F ------------------------------------------------------------------------------
 
 
-class Answer:
+class Answer(ABC):
     """Q and what it says about the samples, from a tableau.
 
     Attributes: `D` the diagonal of Q; `residuals` X Q D^-1; `slack` and `share`, 1 - g/n and g/n
     of each sample.
     """
+
+    _FB: np.ndarray
 
     def __init__(self, X, tableau):
         n, d = X.shape
@@ -165,6 +168,22 @@ class Answer:
         self._weights = self._theta * tableau.unit
         self.D = self._weights * tableau.unit
         self.residuals = self._between(np.arange(n)) * (np.sqrt(n) / self._weights)
+
+    @abstractmethod
+    def _fill(self) -> None:
+        """Set `_theta`, `share`, `slack` and `_FB` from the tableau."""
+
+    @abstractmethod
+    def _distance(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Entries of I - B (or of I - F'AF), given by the columns of the tableau."""
+
+    @abstractmethod
+    def small_matrix(self, ridge: float) -> np.ndarray:
+        """With one ridge, the smaller of ridge Q and ridge (XX'/n + ridge)^-1."""
+
+    @abstractmethod
+    def predictions(self, X: np.ndarray) -> np.ndarray:
+        """X times `columns` of all features."""
 
     def _between(self, names):
         """Entries of Pi, in units, of any functions with all features but themselves."""
@@ -187,16 +206,6 @@ class Answer:
         products /= -self._weights[chosen]
         products[chosen, np.arange(len(chosen))] = 0.0
         return products
-
-    def small_matrix(self, ridge):
-        """With one ridge, the smaller of ridge Q and ridge (XX'/n + ridge)^-1."""
-        if self.shape[0] < self.shape[1]:
-            matrix = -self._between_samples()
-            np.fill_diagonal(matrix, self.slack)
-            return matrix
-        matrix = -self.columns(np.arange(self.shape[1])) * (ridge * self.D)
-        np.fill_diagonal(matrix, ridge * self.D)
-        return matrix
 
 
 class _Tall(Answer):
@@ -224,6 +233,11 @@ class _Tall(Answer):
     def predictions(self, X):
         return X @ self.coef
 
+    def small_matrix(self, ridge):
+        matrix = -self.coef * (ridge * self.D)
+        np.fill_diagonal(matrix, ridge * self.D)
+        return matrix
+
 
 class _Wide(Answer):
     """n < d: everything through the n x n matrix A."""
@@ -243,6 +257,11 @@ class _Wide(Answer):
 
     def _distance(self, some, others):
         return self._Y[:, some].T @ self._Y[:, others]
+
+    def small_matrix(self, ridge):
+        matrix = -self._between_samples()
+        np.fill_diagonal(matrix, self.slack)
+        return matrix
 
     def _between_samples(self):
         """Entries of Pi between samples; those of the diagonal mean nothing."""

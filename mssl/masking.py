@@ -116,6 +116,10 @@ def _check_target(law, d, target):
 class _Exchangeable(MaskLaw):
     """A law in which all coordinates other than the target are alike."""
 
+    @abstractmethod
+    def exchangeable_moments(self, d: int) -> tuple[float, float]:
+        r"""The values :math:`(w^{(1)}, w^{(2)})` of the closed form."""
+
     def visible_moments(self, d, target):
         d, target = _check_target(self, d, target)
         once, twice = self.exchangeable_moments(d)

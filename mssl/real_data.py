@@ -216,9 +216,6 @@ def _digits(pool: int) -> RealTable:
     )
 
 
-digits.cache_clear = _digits.cache_clear
-
-
 @lru_cache(maxsize=1)
 def prices() -> RealTable:
     r"""Return daily log price relatives of 88 shares of the Toronto Stock Exchange.

@@ -30,6 +30,7 @@ penalty of the *sum* of squares, :math:`n\lambda`, as it was.
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -154,11 +155,14 @@ def _row_blocks(X):
 
 @dataclass(frozen=True, eq=False)
 class _Errors:
-    """Mean squares by feature: training, leave-one-out, generalised cross-validation."""
+    """Mean squares by feature: training, leave-one-out, generalised cross-validation.
+
+    The last two are NaN with masks, which leave them undefined.
+    """
 
     train: np.ndarray
-    loo: np.ndarray | None
-    gcv: np.ndarray | None
+    loo: np.ndarray
+    gcv: np.ndarray
     doubt: exchange.Doubt | None = None
 
 
@@ -170,7 +174,7 @@ def _divide(residuals, room):
 
 def _sum_errors(blocks, n_samples):
     """Gather :class:`_Errors` in one pass over blocks of (residuals, 1 - h)."""
-    train = loo = mean_room = scale = 0.0
+    train = loo = mean_room = scale = np.float64(0.0)
     for residuals, room in blocks:
         if not scale:  # squares of what a tiny ridge leaves of both would underflow
             scale = max(room.max(), UNDERFLOW) if room.max() < np.sqrt(UNDERFLOW) else 1.0
@@ -195,7 +199,7 @@ def _room(residuals, D, slack, n_samples):
 
 
 @dataclass(frozen=True, eq=False)
-class _Solution:
+class _Solution(ABC):
     """What all routes share: the data, the penalty and sums over the training rows.
 
     ``keep`` is the probability q that a coordinate is visible (1 without masking) and ``tau`` is
@@ -208,10 +212,22 @@ class _Solution:
     tau: float
     D: np.ndarray
 
-    doubt = None
+    @property
+    def doubt(self) -> exchange.Doubt | None:
+        """How many digits of the answer hold, where that was measured."""
+        return None
 
-    def check_unchanged(self):
+    @abstractmethod
+    def training_blocks(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+        """Yield rows, their residuals and their 1 - g/n."""
+
+    @abstractmethod
+    def coef_blocks(self) -> Iterator[tuple[slice | np.ndarray, np.ndarray]]:
+        """Yield some columns and what A holds in them."""
+
+    def check_unchanged(self) -> None:
         """Refuse what needs the training data if they are no longer those of the fit."""
+        return
 
     def left_out_blocks(self):
         for rows, residuals, slack in self.training_blocks():
@@ -231,14 +247,15 @@ class _Solution:
         if not self.tau:
             blocks = ((residuals, room) for _, residuals, room in self.left_out_blocks())
             return replace(_sum_errors(blocks, len(self.X)), doubt=self.doubt)
-        train = 0.0
+        train = np.zeros(self.X.shape[1])
         for _, residuals, _ in self.training_blocks():
             train = train + np.einsum("ik,ik->k", residuals, residuals) / len(self.X)
         # Hidden inputs add noise of variance tau S_jj to input j of the mean predictor q A.
         for columns, block in self.coef_blocks():
             squares = (self.keep * block) ** 2
             train[columns] += self.tau * np.einsum("j,jk->k", self.energies, squares)
-        return _Errors(train, None, None, self.doubt)
+        undefined = np.full_like(train, np.nan)
+        return _Errors(train, undefined, undefined, self.doubt)
 
     @property
     def pending(self):
@@ -350,6 +367,10 @@ class _Primal(_Solution):
 
 class _ByColumns(_Solution):
     """A is formed when it is asked for, from `columns`."""
+
+    @abstractmethod
+    def columns(self, chosen: np.ndarray) -> np.ndarray:
+        """Some columns of A, given by their numbers."""
 
     def coef_blocks(self):
         d = len(self.D)
@@ -489,7 +510,11 @@ class _Graded(_ByColumns):
     """The long way of ``mssl.exchange``, for any shape."""
 
     answer: exchange.Answer
-    doubt: exchange.Doubt
+    measured: exchange.Doubt
+
+    @property
+    def doubt(self) -> exchange.Doubt:
+        return self.measured
 
     @classmethod
     def solve(cls, X, ridge, keep):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["MaskedRisk", "Risk", "mean_and_error"]
 
 
-def mean_and_error(outcomes) -> tuple[np.ndarray, np.ndarray]:
+def mean_and_error(outcomes: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     r"""Mean of independent outcomes, and its standard error.
 
     .. math:: \bar x = \frac1T \sum_t x_t, \qquad

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from typing import TypeVar, overload
 
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from .covariance import Covariance
-from .covariance.base import conditional_variances
+from ._types import Seed
+from .covariance.base import Population, conditional_variances
 from .regression import MaskedRegression
 from .results import Risk, mean_and_error
 from .validation import as_generator, covariance_model, non_negative, positive_integer
 
 __all__ = ["average_over_trials", "run_trials", "simulate_risk"]
 
+T = TypeVar("T")
+AnyRisk = TypeVar("AnyRisk", bound=Risk)
 
-def job_count(n_jobs) -> int | None:
+
+def job_count(n_jobs: object) -> int | None:
     """Return a number of jobs as joblib knows it, or raise ValueError."""
-    whole = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not whole or n_jobs == 0):
+    if n_jobs is None:
+        return None
+    if not isinstance(n_jobs, int | np.integer) or isinstance(n_jobs, bool) or n_jobs == 0:
         raise ValueError(
             f"n_jobs must be an integer other than 0, -1 for one job a core, got {n_jobs!r}."
         )
-    return n_jobs
+    return int(n_jobs)
 
 
 def run_trials(
-    trial: Callable[[np.random.Generator], object],
+    trial: Callable[[np.random.Generator], T],
     trials: int,
-    rng,
+    rng: Seed,
     *,
-    n_jobs: int = -1,
+    n_jobs: int | None = -1,
     progress: bool = False,
     label: str = "trials",
-) -> list:
+) -> list[T]:
     """Run a seeded experiment several times, in parallel.
 
     Parameters
@@ -79,14 +83,36 @@ def run_trials(
         return list(bar)
 
 
+@overload
 def simulate_risk(
-    covariance: Covariance,
+    covariance: Population,
+    n_samples: int,
+    ridges: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> Risk: ...
+@overload
+def simulate_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: Iterable[float],
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> list[Risk]: ...
+def simulate_risk(
+    covariance: Population,
     n_samples: int,
     ridges: float | Iterable[float],
     *,
     trials: int,
-    rng,
-    n_jobs: int = -1,
+    rng: Seed,
+    n_jobs: int | None = -1,
     progress: bool = False,
 ) -> Risk | list[Risk]:
     r"""Measure the errors of a masked regression.
@@ -139,17 +165,17 @@ def simulate_risk(
 
 
 def average_over_trials(
-    measure: Callable[[np.ndarray, float, np.ndarray], Risk],
-    covariance: Covariance,
+    measure: Callable[[np.ndarray, float, np.ndarray], AnyRisk],
+    covariance: Population,
     n_samples: int,
     ridges: float | Iterable[float],
     *,
     trials: int,
-    rng,
+    rng: Seed,
     mask_rate: float = 0.0,
-    n_jobs: int = -1,
+    n_jobs: int | None = -1,
     progress: bool = False,
-) -> Risk | list[Risk]:
+) -> AnyRisk | list[AnyRisk]:
     """Average what is measured on random rows, for one ridge or several.
 
     Parameters
@@ -171,16 +197,18 @@ def average_over_trials(
     covariance_model(covariance, needs=needs)
     n = positive_integer(n_samples, "n_samples", minimum=2)
     trials, n_jobs = positive_integer(trials, "trials", minimum=2), job_count(n_jobs)
-    scalar = np.ndim(ridges) == 0
-    ridges = [non_negative(r, "ridge") for r in ([ridges] if scalar else ridges)]
-    if not ridges:
+    if isinstance(ridges, Iterable) and getattr(ridges, "ndim", 1) > 0:
+        scalar, grid = False, [non_negative(ridge, "ridge") for ridge in ridges]
+    else:
+        scalar, grid = True, [non_negative(ridges, "ridge")]
+    if not grid:
         raise ValueError("ridges must hold at least one ridge.")
     noise = mask_rate / (1.0 - mask_rate) * covariance.diagonal() if mask_rate else 0.0
     bayes = conditional_variances(covariance, noise)
 
     def trial(generator):
         X = covariance.sample(n, generator)
-        return [measure(X, ridge, bayes) for ridge in ridges]
+        return [measure(X, ridge, bayes) for ridge in grid]
 
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
     risks = [_average(measured) for measured in zip(*outcomes, strict=True)]
@@ -205,7 +233,7 @@ def _measure(covariance, X, ridge, bayes) -> Risk:
     )
 
 
-def _average(measured: tuple[Risk, ...]) -> Risk:
+def _average(measured: tuple[AnyRisk, ...]) -> AnyRisk:
     """Mean over trials, with its standard error."""
     kind = type(measured[0])
     names = [f.name for f in fields(kind) if f.name != "standard_error"]

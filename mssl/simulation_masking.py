@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
 
-from .covariance import Covariance
+from ._types import Seed
+from .covariance.base import Population
 from .masking import Bernoulli, MaskLaw
 from .regression import MaskedRegression
 from .results import MaskedRisk, mean_and_error
@@ -47,15 +49,39 @@ STACK, ROWS = 1 << 24, 1 << 21
 # The closed form on random rows ----------------------------------------------------------------
 
 
+@overload
 def simulate_masked_risk(
-    covariance: Covariance,
+    covariance: Population,
+    n_samples: int,
+    ridges: float,
+    mask_rate: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> MaskedRisk: ...
+@overload
+def simulate_masked_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: Iterable[float],
+    mask_rate: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> list[MaskedRisk]: ...
+def simulate_masked_risk(
+    covariance: Population,
     n_samples: int,
     ridges: float | Iterable[float],
     mask_rate: float,
     *,
     trials: int,
-    rng,
-    n_jobs: int = -1,
+    rng: Seed,
+    n_jobs: int | None = -1,
     progress: bool = False,
 ) -> MaskedRisk | list[MaskedRisk]:
     r"""Measure the errors of a masked regression with many coordinates hidden.
@@ -112,7 +138,7 @@ def simulate_masked_risk(
     )
 
 
-def masked_risk_of(coef: Array, covariance: Covariance, mask_rate: float) -> dict[str, Array]:
+def masked_risk_of(coef: Array, covariance: Population, mask_rate: float) -> dict[str, Array]:
     """Exact test errors by coordinate of a given predictor, under independent masks.
 
     Parameters
@@ -159,7 +185,7 @@ def _measure(covariance, X, ridge, rate, bayes) -> MaskedRisk:
     train = model.train_error_by_feature_
     fitted = np.mean(residuals**2, axis=0)
     noise = train - fitted
-    values = {
+    values: dict[str, Array] = {
         "train_error": train,
         "loo_error": np.mean((residuals / room) ** 2, axis=0) + noise,
         "gcv_error": fitted / np.mean(room, axis=0) ** 2 + noise,
@@ -167,11 +193,12 @@ def _measure(covariance, X, ridge, rate, bayes) -> MaskedRisk:
         **errors,
     }
     only_means = {"loo_error", "gcv_error"}
-    by_coordinate = {f"{k}_by_coordinate": v for k, v in values.items() if k not in only_means}
+    by_coordinate: dict[str, Any] = {
+        f"{k}_by_coordinate": v for k, v in values.items() if k not in only_means
+    }
+    means: dict[str, Any] = {name: float(np.mean(value)) for name, value in values.items()}
     return MaskedRisk(
-        coef_norm=float(np.sum(model.coef_**2) / covariance.d),
-        **{name: float(np.mean(value)) for name, value in values.items()},
-        **by_coordinate,
+        coef_norm=float(np.sum(model.coef_**2) / covariance.d), **means, **by_coordinate
     )
 
 
@@ -374,14 +401,14 @@ class MeasuredReplacement:
 
 
 def measure_diagonal_replacement(
-    covariance: Covariance,
+    covariance: Population,
     n_samples: int,
     ridge: float,
     mask_rate: float,
     *,
     trials: int,
-    rng,
-    n_jobs: int = -1,
+    rng: Seed,
+    n_jobs: int | None = -1,
 ) -> MeasuredReplacement:
     """Fit with diag(S) and with diag(Sigma) on the same rows, and compare.
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackError, eigsh
 
-from .covariance import Covariance
+from ._types import Seed
+from .covariance.base import Population
 from .regression import MaskedRegression
 from .results import mean_and_error
 from .simulation import run_trials
@@ -53,14 +54,14 @@ class Eigenpairs:
 
 
 def simulate_spectrum(
-    covariance: Covariance,
+    covariance: Population,
     n_samples: int,
     ridge: float | None = None,
     *,
     method: str = "regression",
     trials: int,
-    rng,
-    n_jobs: int = -1,
+    rng: Seed,
+    n_jobs: int | None = -1,
     progress: bool = False,
 ) -> np.ndarray:
     r"""Draw samples and return all eigenvalues of the learned matrix.
@@ -106,7 +107,7 @@ def simulate_spectrum(
 
 
 def simulate_eigenpairs(
-    covariance: Covariance,
+    covariance: Population,
     n_samples: int,
     ridge: float | None = None,
     *,
@@ -115,8 +116,8 @@ def simulate_eigenpairs(
     count: int = 1,
     lowest: bool = False,
     trials: int,
-    rng,
-    n_jobs: int = -1,
+    rng: Seed,
+    n_jobs: int | None = -1,
     progress: bool = False,
 ) -> Eigenpairs:
     """Measure the outermost eigenvalues and what their eigenvectors hold of given directions.

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numbers
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+
+from ._types import Array
 
 __all__ = [
     "UNDERFLOW",
@@ -31,17 +35,19 @@ __all__ = [
 ]
 
 
+T = TypeVar("T")
+
 UNDERFLOW = np.finfo(float).tiny / np.finfo(float).eps  # squares below this have lost digits
 
 
-def positive_integer(value, name: str, minimum: int = 1) -> int:
+def positive_integer(value: object, name: str, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, or raise ValueError."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}.")
     return int(value)
 
 
-def non_negative(value, name: str) -> float:
+def non_negative(value: object, name: str) -> float:
     """Return `value` as a finite float that is at least 0, or raise ValueError."""
     number = real_number(value, name)
     if not np.isfinite(number) or number < 0:
@@ -49,7 +55,7 @@ def non_negative(value, name: str) -> float:
     return number
 
 
-def open_unit(value, name: str, *, zero_allowed: bool = False) -> float:
+def open_unit(value: object, name: str, *, zero_allowed: bool = False) -> float:
     """Return `value` as a float in (0, 1), or [0, 1) if zero is allowed, or raise ValueError."""
     number = non_negative(value, name)
     if not number < 1.0 or (number == 0.0 and not zero_allowed):
@@ -59,7 +65,7 @@ def open_unit(value, name: str, *, zero_allowed: bool = False) -> float:
     return number
 
 
-def real_number(value, name: str) -> float:
+def real_number(value: object, name: str) -> float:
     """Return `value` as a float, or raise ValueError."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
@@ -68,7 +74,7 @@ def real_number(value, name: str) -> float:
     return float(value)
 
 
-def positive(value, name: str) -> float:
+def positive(value: object, name: str) -> float:
     """Return `value` as a finite float above 0, or raise ValueError."""
     number = real_number(value, name)
     if not np.isfinite(number) or number <= 0:
@@ -76,14 +82,16 @@ def positive(value, name: str) -> float:
     return number
 
 
-def real_copy(values, name: str) -> np.ndarray:
+def real_copy(values: Any, name: str) -> np.ndarray:
     """Return a copy of `values` as a float array of any shape; refuse complex ones as well."""
     if hasattr(values, "dtype") and np.iscomplexobj(values):
         raise ValueError(f"{name} must be real, but its entries are complex; take the real part.")
     return np.array(real_array(values, name))
 
 
-def covariance_model(value, name: str = "covariance", needs: tuple[str, ...] = ("resolvent",)):
+def covariance_model(
+    value: T, name: str = "covariance", needs: tuple[str, ...] = ("resolvent",)
+) -> T:
     """Return `value` if it has `d` and the methods in `needs`, or raise ValueError."""
     methods = all(callable(getattr(value, method, None)) for method in needs)
     if not methods or not isinstance(getattr(value, "d", None), numbers.Integral):
@@ -95,7 +103,7 @@ def covariance_model(value, name: str = "covariance", needs: tuple[str, ...] = (
     return value
 
 
-def data_matrix(X, least: int = 2) -> np.ndarray:
+def data_matrix(X: object, least: int = 2) -> np.ndarray:
     """Return X as a finite float matrix of at least `least` (1 or 2) rows and columns, or raise."""
     no_masked_entries(X)
     X = real_array(X, "X")
@@ -108,7 +116,7 @@ def data_matrix(X, least: int = 2) -> np.ndarray:
     return X
 
 
-def no_masked_entries(X, name: str = "X") -> None:
+def no_masked_entries(X: object, name: str = "X") -> None:
     """Refuse a numpy masked array that hides entries; one whose mask hides nothing is fine.
 
     Reading it as numbers would take whatever stands under the mask for data.
@@ -124,7 +132,7 @@ def no_masked_entries(X, name: str = "X") -> None:
         )
 
 
-def finite_vector(values, name: str) -> np.ndarray:
+def finite_vector(values: object, name: str) -> np.ndarray:
     """Return `values` as a read-only one-dimensional float array without NaN or infinity."""
     array = real_copy(values, name)
     if array.ndim != 1 or array.size == 0:
@@ -136,7 +144,7 @@ def finite_vector(values, name: str) -> np.ndarray:
     return array
 
 
-def positive_vector(values, name: str, *, zero_allowed: bool = False) -> np.ndarray:
+def positive_vector(values: object, name: str, *, zero_allowed: bool = False) -> np.ndarray:
     """Return `values` as a read-only vector of positive (or non-negative) numbers."""
     array = finite_vector(values, name)
     bad = array < 0 if zero_allowed else array <= 0
@@ -147,7 +155,7 @@ def positive_vector(values, name: str, *, zero_allowed: bool = False) -> np.ndar
     return array
 
 
-def unit_columns(directions, d: int, name: str = "directions") -> np.ndarray:
+def unit_columns(directions: object, d: int, name: str = "directions") -> np.ndarray:
     """Return `directions` as a read-only (d, r) array whose columns have length 1."""
     array = real_copy(directions, name)
     if array.ndim != 2 or array.shape[0] != d:
@@ -168,7 +176,7 @@ def unit_columns(directions, d: int, name: str = "directions") -> np.ndarray:
     return array
 
 
-def real_array(values, name: str) -> np.ndarray:
+def real_array(values: object, name: str) -> np.ndarray:
     """Return `values` as a float array of any shape, or raise ValueError."""
     try:
         return np.asarray(values, dtype=float)
@@ -180,7 +188,7 @@ def real_array(values, name: str) -> np.ndarray:
         ) from None
 
 
-def true_or_false(value, name: str) -> bool:
+def true_or_false(value: object, name: str) -> bool:
     """Return `value` as a bool; refuse whatever merely counts as true, such as 'no'."""
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}.")
@@ -197,14 +205,14 @@ def require_writable(folder: Path) -> None:
         raise type(error)(error.errno, error.strerror, str(folder)) from None
 
 
-def first_few(indices) -> str:
+def first_few(indices: Iterable[int]) -> str:
     """Name the first five of `indices` and say how many more there are."""
     indices = [int(index) for index in indices]
     more = f" and {len(indices) - 5} more" if len(indices) > 5 else ""
     return f"{indices[:5]}{more}"
 
 
-def as_generator(rng) -> np.random.Generator:
+def as_generator(rng: object) -> np.random.Generator:
     """Return a Generator from a Generator or an integer seed; refuse unseeded randomness."""
     if isinstance(rng, np.random.Generator):
         return rng
@@ -216,7 +224,7 @@ def as_generator(rng) -> np.random.Generator:
     )
 
 
-def squares_in_range(X, energies, ridge) -> None:
+def squares_in_range(X: Array, energies: Array, ridge: float) -> None:
     """Refuse X if its squares, of the given means by feature, leave the range of floats.
 
     That is overflow, underflow, and features without variation where nothing penalises them.

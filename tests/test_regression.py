@@ -485,8 +485,8 @@ def test_nearly_singular_data_are_right_or_warned_of_or_refused(distance, kind):
     digits = 6
     for each in caught:
         assert each.category is AccuracyWarning
-        found = re.search(r"hold (?:about (\d) digits|one digit),", str(each.message))
-        digits = int(found[1] or 1)
+        (found,) = re.findall(r"hold (?:about (\d) digits|one digit),", str(each.message))
+        digits = int(found or 1)
         assert digits < 6 and distance < 1e-7
     assert caught or distance > 1e-11
     assert relative(model.coef_, Exact(X, ridge).coef) < 10.0**-digits

@@ -55,6 +55,7 @@ def test_standard_error_is_that_of_the_mean():
         for g in np.random.default_rng(2).spawn(60)
     ]
     # The spread of means of 2 trials foretells the standard error of a mean of 10.
+    assert few.standard_error is not None
     assert few.standard_error.test_error == pytest.approx(np.std(singles) / np.sqrt(5), rel=0.6)
 
 

@@ -46,11 +46,11 @@ def test_overlaps_are_those_of_left_and_right_eigenvectors(lowest):
         A = MaskedRegression(ridge=0.2).fit(model.sample(n, generator)).coef_
         rows = []
         for matrix in (A, A.T):
-            values, vectors = np.linalg.eig(matrix)
-            order = np.argsort(values.real)[:3] if lowest else np.argsort(-values.real)[:3]
-            v = vectors[:, order].real
+            values, vectors = (np.real(found) for found in np.linalg.eig(matrix))
+            order = np.argsort(values)[:3] if lowest else np.argsort(-values)[:3]
+            v = vectors[:, order]
             rows.append((v.T @ u) ** 2 / np.outer(np.sum(v * v, 0), np.sum(u * u, 0)))
-        pairs.append((np.sort(values.real)[:3] if lowest else -np.sort(-values.real)[:3], *rows))
+        pairs.append((np.sort(values)[:3] if lowest else -np.sort(-values)[:3], *rows))
     for name, column in zip(
         ("eigenvalues", "right_overlaps", "left_overlaps"), zip(*pairs, strict=True), strict=True
     ):

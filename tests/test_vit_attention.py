@@ -53,7 +53,7 @@ def test_values_by_patch_average_to_the_whole():
         (normalized_mutual_information, ()),
         (attention_distance, (x,)),
     ):
-        values = measure(A, *more, by_patch=True)
+        values = np.asarray(measure(A, *more, by_patch=True))
         assert values.shape == (9,)
         assert np.mean(values) == pytest.approx(measure(A, *more), rel=1e-14)
     joint, keys = A / 9, A.mean(axis=0)

@@ -66,7 +66,7 @@ def test_information_gap():
 def test_sizes_from_exponents():
     for P in (100, 10_000, 10**8):
         data = PatchData.from_exponents(P, 2, 0.9, 0.4, 0.5, 1.0, 0.5)
-        assert data.global_size + data.n_local * data.local_size == P
+        assert data.global_size + data.n_local * data.even_local_size == P
         assert data.local_exponent == pytest.approx(0.4, abs=0.02)
         assert data.global_exponent == pytest.approx(0.9, abs=0.02)
 

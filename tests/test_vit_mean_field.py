@@ -414,7 +414,7 @@ def test_phase_times_approach_their_leading_order():
 def test_leading_order_has_its_closed_form_at_one_strength():
     data = PatchData.from_exponents(10**6, 3, 0.9, 0.4, 0.8, 0.8, 0.25)
     mask, z = data.n_hidden / 10**6, 0.8
-    b = mask * (1 - mask) * data.local_size / (3 * 10**6)
+    b = mask * (1 - mask) * data.even_local_size / (3 * 10**6)
     a = mask * (1 - mask) ** 2 * data.global_size**2 / (3 * 10**12)
     found = leading_order_times(data)
     assert found.learning == pytest.approx(1 / (b * z**4), rel=1e-9)
@@ -425,7 +425,9 @@ def test_leading_order_has_its_closed_form_at_one_strength():
 def test_a_negative_gap_has_no_first_phase():
     assert phase_times(NEGATIVE).crossing is None
     assert leading_order_times(NEGATIVE).crossing is None
-    assert phase_times(POSITIVE).crossing > 0
+    crossing = phase_times(POSITIVE).crossing
+    assert crossing is not None
+    assert crossing > 0
 
 
 def test_size_costs_nothing():

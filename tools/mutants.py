@@ -31,7 +31,7 @@ from queue import SimpleQueue
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
-SWAPS = {
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
     ast.Pow: ast.Mult, ast.MatMult: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt,
@@ -110,9 +110,15 @@ def mutants(path: Path) -> list[dict]:
     for number, node in enumerate(nodes):
         for choice, (text, _) in enumerate(_changes(node)):
             found.append(
-                {"file": path.relative_to(ROOT).as_posix(), "line": node.lineno, "change": text,
-                 "column": node.col_offset, "node": number, "choice": choice}
-            )  # fmt: skip
+                {
+                    "file": path.relative_to(ROOT).as_posix(),
+                    "line": getattr(node, "lineno", 0),
+                    "column": getattr(node, "col_offset", 0),
+                    "change": text,
+                    "node": number,
+                    "choice": choice,
+                }
+            )
     return sorted(found, key=lambda m: (m["line"], m["column"], m["node"], m["choice"]))
 
 
@@ -141,7 +147,6 @@ class Copy:
     def passes(self, test: str, limit: float) -> bool:
         """Whether a test file passes in time."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         # One thread each; and no compiled file may outlive the mutant it was made of.
         extra = {
             "OPENBLAS_NUM_THREADS": "1",
@@ -151,7 +156,13 @@ class Copy:
         environment = {**os.environ, "PYTHONPATH": str(self.folder), **extra}
         try:
             done = subprocess.run(
-                command, cwd=self.folder, env=environment, timeout=limit, check=False, **quiet
+                command,
+                cwd=self.folder,
+                env=environment,
+                timeout=limit,
+                check=False,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         except subprocess.TimeoutExpired:
             return False  # a loop without end is noticed

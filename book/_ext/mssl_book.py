@@ -94,7 +94,7 @@ def drop_thebe(app, pagename, templatename, context, doctree) -> None:
         context[key] = [file for file in context.get(key, []) if not is_thebe(file)]
 
 
-def read_notebook(app, docname: str) -> tuple[Path, nbformat.NotebookNode]:
+def read_notebook(app, docname: str) -> tuple[Path, nbformat.NotebookNode | None]:
     """Return the file of a chapter and the notebook in it, without outputs."""
     source = Path(app.env.doc2path(docname))
     text = source.read_text("utf-8")

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.linalg import solve_banded
 from scipy.signal import lfilter
 
+from .._types import Array, Number, OneOrEach
 from ..validation import positive_integer, real_number
 from .base import Covariance, Resolvent, columns
 from .signal import Signal, is_positive
@@ -36,7 +37,7 @@ class AR1(Covariance):
     d: int
     rho: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "d", positive_integer(self.d, "d", minimum=2))
         rho = real_number(self.rho, "rho")
         if not -1.0 < rho < 1.0:
@@ -44,35 +45,35 @@ class AR1(Covariance):
         object.__setattr__(self, "rho", rho)
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         return [cls(31, 0.6), cls(26, -0.3), cls(2, 0.9)]
 
     @property
-    def n_noise(self):
+    def n_noise(self) -> int:
         return self.d
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return np.ones(self.d)
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         x = np.asarray(x, dtype=np.result_type(x, float))
         ahead = lfilter([1.0], [1.0, -self.rho], x, axis=0)  # sum over j <= i of rho^(i-j) x_j
         behind = lfilter([1.0], [1.0, -self.rho], x[::-1], axis=0)[::-1]
         return ahead + behind - x
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         innovations = np.sqrt(1.0 - self.rho**2) * z
         innovations[:, 0] = z[:, 0]
         return lfilter([1.0], [1.0, -self.rho], innovations, axis=1)
 
-    def precision(self):
+    def precision(self) -> tuple[Array, Array]:
         """Diagonal, of shape (d,), and off-diagonal, of shape (d - 1,), of the inverse T."""
         diagonal = np.full(self.d, 1.0 + self.rho**2)
         diagonal[[0, -1]] = 1.0
         scale = 1.0 / (1.0 - self.rho**2)
         return scale * diagonal, np.full(self.d - 1, -scale * self.rho)
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         t_diagonal, t_off = self.precision()
         if np.ndim(shift) == 0 and shift == 0:
             return Resolvent(
@@ -100,7 +101,7 @@ class _Chain:
     :math:`\sum_{j>i}(e_j + W_j)Z_{jk}`.
     """
 
-    def __init__(self, model, shift, scale):
+    def __init__(self, model: AR1, shift: OneOrEach, scale: Number) -> None:
         self.model, self.shift, self.scale = model, shift, scale
         size, rho = model.d, abs(model.rho)
         self.lam = shift * np.ones(size)
@@ -121,21 +122,21 @@ class _Chain:
             rest[1:] += self.a * (1.0 - self.behind)
         self.diagonal = self.z * rest / self.lam
 
-    def sums_ahead(self, source, factor=1.0):
+    def sums_ahead(self, source: Array, factor: Array | float = 1.0) -> Array:
         """F with F_i = source_i + factor_i (Z_i+1,i / Z_ii) F_i+1."""
         return _running_sum(source, self.ahead * factor)
 
-    def sums_behind(self, source, factor=1.0):
+    def sums_behind(self, source: Array, factor: Array | float = 1.0) -> Array:
         return _running_sum(source[::-1], (self.behind * factor)[::-1])[::-1]
 
-    def beside(self, after, before):
+    def beside(self, after: Array, before: Array) -> Array:
         """The two sums next to each coordinate, as its column of Z weighs them."""
         total = np.zeros(self.z.shape, dtype=np.result_type(self.z, after))
         total[:-1] += self.ahead * after[1:]
         total[1:] += self.behind * before[:-1]
         return total
 
-    def spread(self, b):
+    def spread(self, b: OneOrEach) -> Array:
         # R_ik = -t Z_ik / (L_i L_k); sums in units of L_k, so that no square leaves the range.
         b = b * np.ones(self.z.size)
         ratio = self.lam[:-1] / self.lam[1:]
@@ -146,7 +147,7 @@ class _Chain:
         total[1:] += (self.behind / self.lam[:-1]) ** 2 * before[:-1]
         return (self.w * self.z) ** 2 * total
 
-    def signal(self):
+    def signal(self) -> Signal:
         kept = self.w * self.z
         # (Z T Z)_kk = sum of e_i Z_ik^2 and of the flows squared over a, in units of Z_kk^2.
         flows = np.zeros((2, self.z.size))
@@ -166,7 +167,7 @@ class _Chain:
             spread=self.spread,
         )
 
-    def solve(self, x):
+    def solve(self, x: Array) -> Array:
         """Z x, by one running sum to each side; x of one axis or two."""
         signs = np.ones(self.z.size)
         signs[1::2] = -1.0 if self.model.rho < 0.0 else 1.0
@@ -174,7 +175,7 @@ class _Chain:
         from_before = _running_sum(own[::-1], self.ahead[::-1])[::-1]
         return columns(signs, x) * (from_before + _running_sum(own, self.behind) - own)
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         t_diagonal, t_off = self.model.precision()
         solved = self.solve(x / columns(self.lam, x))
         # Two forms of one product; the one whose terms are smaller keeps the digits.
@@ -185,7 +186,7 @@ class _Chain:
             _tridiagonal_product(t_diagonal, t_off, solved),
         )
 
-    def resolvent(self):
+    def resolvent(self) -> Resolvent:
         return Resolvent(
             shift=self.shift,
             scale=self.scale,
@@ -196,14 +197,14 @@ class _Chain:
         )
 
 
-def _tridiagonal_product(diagonal, off_diagonal, x):
+def _tridiagonal_product(diagonal: Array, off_diagonal: Array, x: Array) -> Array:
     product = columns(diagonal, x) * x
     product[:-1] += columns(off_diagonal, x) * x[1:]
     product[1:] += columns(off_diagonal, x) * x[:-1]
     return product
 
 
-def _running_sum(source, factor):
+def _running_sum(source: Array, factor: Array | float) -> Array:
     """Solve F_i = source_i + factor_i F_{i+1}, with F_{d+1} = 0, as a bidiagonal system."""
     bands = np.ones((2, len(source)), dtype=np.result_type(source, factor))
     bands[0, 1:] = -factor

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
+from .._types import Array, Number, OneOrEach, Scalar, Seed
 from ..validation import as_generator, positive_integer
-from .signal import Signal, is_positive, signal_by_columns, signal_by_differences
+from .signal import (
+    AnySignal,
+    in_unit,
+    is_positive,
+    signal_by_columns,
+    signal_by_differences,
+)
 
-__all__ = ["Covariance", "Resolvent"]
-
-Array = np.ndarray
+__all__ = ["Covariance", "Population", "Resolvent"]
 
 # Shifts within this factor of 1 need no other unit.
 MODERATE = 1e60
@@ -60,12 +66,12 @@ class Resolvent:
     no such limit of `apply` and `sandwich`.
     """
 
-    shift: float | complex | Array
-    scale: float | complex
+    shift: OneOrEach
+    scale: Number
     diagonal: Array
     apply: Callable[[Array], Array]
-    sandwich: Callable[[Array | float], Array]
-    signal_parts: Callable[[], Signal] | None = None
+    sandwich: Callable[[OneOrEach], Array]
+    signal_parts: Callable[[], AnySignal] | None = None
     source: Covariance | None = None
     core: tuple[Resolvent, float] | None = None
 
@@ -76,11 +82,11 @@ class Resolvent:
         return self.source.resolvent, (self.shift, self.scale)
 
     @cached_property
-    def signal(self) -> Signal:
+    def signal(self) -> AnySignal:
         r"""What it makes of :math:`t\,\Sigma`."""
         if self.core is not None:
             core, unit = self.core
-            return core.signal.in_unit(unit)
+            return in_unit(core.signal, unit)
         if not (is_positive(self.shift) and is_positive(self.scale)):
             return signal_by_differences(self)
         if self.signal_parts is not None:
@@ -88,7 +94,7 @@ class Resolvent:
         return signal_by_columns(self)
 
     @property
-    def sigma_trace(self):
+    def sigma_trace(self) -> Scalar:
         r""":math:`\mathrm{Tr}\,\Sigma R`."""
         return np.sum(self.signal.diagonal) / self.scale
 
@@ -103,12 +109,12 @@ class Resolvent:
         return self.signal.sandwich / self.scale
 
     @property
-    def sigma_sigma_trace(self):
+    def sigma_sigma_trace(self) -> Scalar:
         r""":math:`\mathrm{Tr}\,(\Sigma R)^2`."""
         return self.signal.square / self.scale**2
 
     @cached_property
-    def sigma_shift_trace(self):
+    def sigma_shift_trace(self) -> Scalar:
         r""":math:`\mathrm{Tr}\,\Sigma R\Lambda R`, which is Tr Sigma R less t Tr (Sigma R)^2."""
         r = self if self.core is None else self.core[0]
         return np.sum(r.shift * r.signal.sandwich) / self.scale
@@ -127,10 +133,39 @@ class Resolvent:
         r""":math:`1/R_{kk} - \Lambda_{kk} = t(\Sigma R)_{kk}/R_{kk}`, a conditional variance."""
         return self.signal.diagonal / self.diagonal
 
-    def weight_norm(self, b) -> Array:
+    def weight_norm(self, b: OneOrEach) -> Array:
         r""":math:`\sum_{j \ne k} b_j (R_{jk}/R_{kk})^2`, b a scalar or of shape (n_features,)."""
         r = self if self.core is None else self.core[0]
         return r.signal.spread(b) / r.diagonal / r.diagonal
+
+
+class Population(Protocol):
+    r"""What an experiment needs of a population: rows, and products with their covariance.
+
+    A :class:`Covariance` has all of it, and so does whatever else draws rows whose covariance
+    :math:`\Sigma` is known.
+    """
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+        ...
+
+    def diagonal(self) -> Array:
+        r"""Variances :math:`\Sigma_{kk}`, ndarray of shape (n_features,)."""
+        ...
+
+    def apply(self, x: Array) -> Array:
+        r"""Product :math:`\Sigma x` for x of shape (n_features,) or (n_features, m)."""
+        ...
+
+    def sample(self, n: int, rng: Seed) -> Array:
+        """Draw n rows with mean 0 and this covariance, ndarray of shape (n, n_features)."""
+        ...
+
+    def resolvent(self, shift: OneOrEach, scale: Number = 1.0) -> Resolvent:
+        r"""The shifted inverse :math:`(t\,\Sigma + \Lambda)^{-1}`."""
+        ...
 
 
 class Covariance(ABC):
@@ -151,7 +186,7 @@ class Covariance(ABC):
 
     d: int
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         Covariance._registered.append(cls)
 
@@ -162,7 +197,7 @@ class Covariance(ABC):
 
     @classmethod
     @abstractmethod
-    def examples(cls) -> list[Covariance]:
+    def examples(cls) -> Sequence[Covariance]:
         """Small instances of the model, for tests."""
 
     @abstractmethod
@@ -182,10 +217,10 @@ class Covariance(ABC):
         """
 
     @abstractmethod
-    def _resolvent(self, shift, scale) -> Resolvent:
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         """The shifted inverse, for a shift that is a scalar or a vector that is not constant."""
 
-    def _function(self, function) -> Resolvent | None:
+    def _function(self, function: Callable[[Array], Array]) -> Resolvent | None:
         """The function of Sigma with the given values at its eigenvalues, as a Resolvent.
 
         Eigenvalues that rounding cannot tell from zero are zero. None for a model that is always
@@ -210,7 +245,7 @@ class Covariance(ABC):
         r""":math:`\mathrm{Tr}\,\Sigma`."""
         return float(np.sum(self.diagonal()))
 
-    def sample(self, n: int, rng) -> Array:
+    def sample(self, n: int, rng: Seed) -> Array:
         """Draw n Gaussian rows with mean 0 and this covariance.
 
         Parameters
@@ -227,7 +262,7 @@ class Covariance(ABC):
         n = positive_integer(n, "n")
         return self.colour(as_generator(rng).standard_normal((n, self.n_noise)))
 
-    def resolvent(self, shift, scale=1.0) -> Resolvent:
+    def resolvent(self, shift: OneOrEach, scale: Number = 1.0) -> Resolvent:
         r"""The shifted inverse :math:`R = (t\,\Sigma + \Lambda)^{-1}`.
 
         Parameters
@@ -241,14 +276,14 @@ class Covariance(ABC):
         -------
         Resolvent
         """
-        shift = np.asarray(shift)
-        if shift.ndim == 1 and shift.shape != (self.d,):
+        values = np.asarray(shift)
+        if values.ndim == 1 and values.shape != (self.d,):
             raise ValueError(
-                f"shift must be a scalar or have shape ({self.d},), got shape {shift.shape}."
+                f"shift must be a scalar or have shape ({self.d},), got shape {values.shape}."
             )
-        if shift.ndim == 1 and np.all(shift == shift[0]):
-            shift = shift[0]  # a constant diagonal keeps every fast path open
-        shift = shift[()]
+        if values.ndim == 1 and np.all(values == values[0]):
+            values = values[0]  # a constant diagonal keeps every fast path open
+        shift = values[()]
         unit = self._unit(shift, scale)
         if unit == 1.0:
             return replace(self._resolvent(shift, scale), source=self)
@@ -263,14 +298,14 @@ class Covariance(ABC):
             core=(core, unit),
         )
 
-    def _unit(self, shift, scale) -> float:
+    def _unit(self, shift: OneOrEach, scale: Number) -> float:
         """A power of 2, the unit of variance in which squares of R neither vanish nor overflow."""
         if not (is_positive(scale) and (is_positive(shift) or np.all(shift == 0))):
             return 1.0
         largest = float(np.max(shift))
         if 1.0 / MODERATE < largest < MODERATE:
             return 1.0
-        variance = scale * float(np.max(self.diagonal()))
+        variance = abs(scale) * float(np.max(self.diagonal()))
         # R lies between 1/(variance + shift) and 1/shift.
         middle = np.sqrt(largest) * np.sqrt(max(largest, variance))
         unit = middle if largest > 0.0 else variance
@@ -282,7 +317,7 @@ class Covariance(ABC):
         return f"{type(self).__name__}(d={self.d})"
 
 
-def conditional_variances(model, noise=0.0) -> Array:
+def conditional_variances(model: Population, noise: Array | float = 0.0) -> Array:
     r"""Error of the best linear prediction of each coordinate from all, with noise on all.
 
     .. math:: \frac{1}{[(\Sigma + N)^{-1}]_{kk}} - N_k

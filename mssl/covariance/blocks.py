@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._types import Array, Number, OneOrEach
 from ..validation import finite_vector, positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
 from .signal import Signal
 from .singular import ROUNDING, precision_diagonal
 
 __all__ = ["Blocks"]
+
+# The default variance, which becomes a vector as any number does.
+ONE: Any = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,13 +39,19 @@ class Blocks(Covariance):
         The variance :math:`v_b` of the coordinates of each group, positive.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(
+            self, sizes: ArrayLike, correlations: ArrayLike, variances: ArrayLike = 1.0
+        ) -> None: ...
+
     sizes: np.ndarray
     correlations: np.ndarray
-    variances: np.ndarray = 1.0
+    variances: np.ndarray = ONE
     d: int = field(init=False)
     group: np.ndarray = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sizes = np.array(self.sizes)
         if sizes.ndim != 1 or sizes.size == 0 or sizes.dtype.kind not in "iu" or sizes.min() < 1:
             raise ValueError(f"sizes must be a vector of positive integers, got {self.sizes!r}.")
@@ -64,22 +77,22 @@ class Blocks(Covariance):
         object.__setattr__(self, "group", group)
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         return [cls([2, 7, 1, 12], [0.5, 0.2, 0.0, 0.8], [1.0, 2.0, 0.5, 1.5]), cls([3, 4], -0.2)]
 
-    def _group_sum(self, x):
+    def _group_sum(self, x: Array) -> Array:
         return np.add.reduceat(x, np.concatenate([[0], np.cumsum(self.sizes)[:-1]]), axis=0)
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return self.variances[self.group]
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         own = (self.variances * (1.0 - self.correlations))[self.group]
         shared = self.variances * self.correlations
         sums = self._group_sum(x)
         return columns(own, x) * x + (columns(shared, sums) * sums)[self.group]
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         # The symmetric root acts as one factor on group means and as another on deviations.
         deviation = np.sqrt(self.variances * (1.0 - self.correlations))
         common = np.sqrt(self.variances * (1.0 + (self.sizes - 1) * self.correlations))
@@ -95,12 +108,12 @@ class Blocks(Covariance):
         common = np.where(common <= ROUNDING, 0.0, common)
         return self.variances * np.stack([deviation, common])
 
-    def _function(self, function):
+    def _function(self, function: Callable[[Array], Array]) -> Resolvent:
         own, mean = function(self._eigenvalues())
         shared = (mean - own) / self.sizes  # each group has own I + shared 11'
         own, shared = own[self.group], shared[self.group]
 
-        def sums(x):
+        def sums(x: Array) -> Array:
             return self._group_sum(x)[self.group]
 
         return Resolvent(
@@ -113,14 +126,14 @@ class Blocks(Covariance):
             ),
         )
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         if np.ndim(shift) == 0 and shift == 0 and not np.all(self._eigenvalues()):
             with np.errstate(divide="ignore", invalid="ignore"):
                 resolvent = self._by_sums(shift, scale)
             return replace(resolvent, diagonal=precision_diagonal(self) / scale)
         return self._by_sums(shift, scale)
 
-    def _by_sums(self, shift, scale):
+    def _by_sums(self, shift: OneOrEach, scale: Number) -> Resolvent:
         # Within a group of one there is no correlation.
         correlations = np.where(self.sizes == 1, 0.0, self.correlations)
         own = scale * (self.variances * (1.0 - correlations))[self.group]
@@ -135,22 +148,22 @@ class Blocks(Covariance):
         cr = shared * r / excess
         diagonal = r - cr * r
 
-        def sums(x):
+        def sums(x: Array) -> Array:
             return self._group_sum(x)[self.group]
 
-        def apply(x):
+        def apply(x: Array) -> Array:
             rx = columns(r, x) * x
             return rx - columns(cr, x) * sums(rx)
 
-        def sandwich(b):
+        def sandwich(b: OneOrEach) -> Array:
             weighted = r * r * b
             return weighted - cr * (2.0 * weighted - cr * sums(weighted))
 
-        def spread(b):
+        def spread(b: OneOrEach) -> Array:
             weighted = r * r * b
             return np.where(size == 1, 0.0, cr * (cr * (sums(weighted) - weighted)))
 
-        def signal():
+        def signal() -> Signal:
             gap = r - sums(r) / size
             # Column k of R, taken apart into its mean over the group and the deviations from it.
             ratio = shared * gap / excess
@@ -173,7 +186,7 @@ class Blocks(Covariance):
         )
 
 
-def _for_each(values, count, name):
+def _for_each(values: object, count: int, name: str) -> Array:
     """One number for each of the groups, from one number for all or from a vector."""
     values = real_copy(values, name)
     if values.shape not in ((), (1,), (count,)):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._types import Array, Number, OneOrEach
 from ..validation import finite_vector
 from .base import Covariance, Resolvent
 from .dense import Dense
@@ -38,11 +42,15 @@ class Circulant(Covariance):
     array, and refused above d = 4000.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(self, first_row: ArrayLike) -> None: ...
+
     first_row: np.ndarray
     d: int = field(init=False)
     eigenvalues: np.ndarray = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         row = finite_vector(self.first_row, "first_row")
         size = np.abs(row).max()
         mirrored = np.roll(row[::-1], 1)
@@ -64,28 +72,29 @@ class Circulant(Covariance):
         object.__setattr__(self, "eigenvalues", eigenvalues)
 
     @classmethod
-    def examples(cls):
-        def ring(d, decay):
+    def examples(cls) -> list[Covariance]:
+        def ring(d: int, decay: float) -> Array:
             distance = np.minimum(np.arange(d), d - np.arange(d))
             return np.exp(-distance / decay)
 
         return [cls(ring(24, 2.0)), cls(ring(25, 1.0))]
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return np.full(self.d, self.first_row[0])
 
-    def _filter(self, gains, x):
+    def _filter(self, gains: Array, x: OneOrEach) -> Array:
+        x = np.asarray(x)
         shape = (-1,) + (1,) * (x.ndim - 1)
         y = np.fft.ifft(gains.reshape(shape) * np.fft.fft(x, axis=0), axis=0)
         return y if np.iscomplexobj(x) or np.iscomplexobj(gains) else y.real
 
-    def apply(self, x):
-        return self._filter(self.eigenvalues, np.asarray(x))
+    def apply(self, x: Array) -> Array:
+        return self._filter(self.eigenvalues, x)
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         return self._filter(np.sqrt(self.eigenvalues), z.T).T
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         if np.ndim(shift) == 1:
             if self.d > LARGEST_DENSE:
                 raise ValueError(
@@ -101,7 +110,7 @@ class Circulant(Covariance):
             signal_parts=lambda: self._signal(gains, scale * eigenvalues * gains, shift),
         )
 
-    def _signal(self, gains, kept, shift):
+    def _signal(self, gains: Array, kept: Array, shift: OneOrEach) -> Signal:
         """The Signal, where t Sigma R has the eigenvalues `kept`."""
         share = np.mean(kept)
         # Off the diagonal R is -t Sigma R/shift; the smaller of the two has the digits.
@@ -116,13 +125,13 @@ class Circulant(Covariance):
             ),
         )
 
-    def _function(self, function):
+    def _function(self, function: Callable[[Array], Array]) -> Resolvent:
         return self._by_gains(function(settled(self.eigenvalues)))
 
-    def _by_gains(self, gains, shift=0.0, scale=1.0):
+    def _by_gains(self, gains: Array, shift: OneOrEach = 0.0, scale: Number = 1.0) -> Resolvent:
         """The circulant matrix with these eigenvalues."""
 
-        def sandwich(b):
+        def sandwich(b: OneOrEach) -> Array:
             if np.ndim(b) == 0:
                 return np.full(self.d, b * np.mean(gains**2))
             row = np.fft.ifft(gains)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
+from .._types import Array, Number, OneOrEach
 from ..validation import real_copy
 from .base import Covariance, Resolvent, columns, row_products
 from .signal import Signal, signal_by_columns
@@ -36,12 +40,16 @@ class Dense(Covariance):
     :class:`Spiked` with this model as its base names the directions that are meant as spikes.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(self, matrix: ArrayLike) -> None: ...
+
     matrix: np.ndarray
     d: int = field(init=False)
     eigenvalues: np.ndarray = field(init=False)
     eigenvectors: np.ndarray = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         matrix = real_copy(self.matrix, "matrix")
         if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.size == 0:
             raise ValueError(f"matrix must be square and not empty, got shape {matrix.shape}.")
@@ -70,24 +78,24 @@ class Dense(Covariance):
         object.__setattr__(self, "eigenvectors", eigenvectors)
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         factor = np.random.default_rng(2).normal(size=(18, 30))
         return [cls(factor @ factor.T / 30)]
 
-    def dense(self):
+    def dense(self) -> Array:
         return self.matrix.copy()
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return np.diag(self.matrix).copy()
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         return self.matrix @ x
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         root = (self.eigenvectors * np.sqrt(self.eigenvalues)) @ self.eigenvectors.T
         return z @ root
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         if np.ndim(shift) == 1:
             return self._by_inverse(shift, scale)
         with np.errstate(divide="ignore", invalid="ignore"):  # a zero eigenvalue at zero shift
@@ -101,10 +109,10 @@ class Dense(Covariance):
             return replace(resolvent, diagonal=limit / scale)
         return resolvent
 
-    def _by_inverse(self, shift, scale):
+    def _by_inverse(self, shift: OneOrEach, scale: Number) -> Resolvent:
         inverse = np.linalg.inv(scale * self.matrix + np.diag(shift))
 
-        def signal():
+        def signal() -> Signal:
             rest = signal_by_columns(resolvent, little=0.1)
             image = inverse @ (self.eigenvectors * np.sqrt(self.eigenvalues))
             sandwich = scale * row_products(image, image)
@@ -121,12 +129,12 @@ class Dense(Covariance):
         )
         return resolvent
 
-    def _signal(self, gains, kept, shift):
+    def _signal(self, gains: Array, kept: Array, shift: OneOrEach) -> Signal:
         """The Signal at a constant shift, where t Sigma R has the eigenvalues `kept`."""
         v = self.eigenvectors
         diagonal = (v * v) @ kept
 
-        def spread(b):
+        def spread(b: OneOrEach) -> Array:
             # Off the diagonal R is -t Sigma R/shift; the smaller of the two has the digits.
             little = (diagonal < 0.5)[:, None]
             if np.ndim(b) == 0:  # the variance of the eigenvalues of R, as a coordinate weighs them
@@ -140,14 +148,14 @@ class Dense(Covariance):
 
         return Signal(diagonal, (v * v) @ (kept * gains), np.sum(kept * kept), spread)
 
-    def _function(self, function):
+    def _function(self, function: Callable[[Array], Array]) -> Resolvent:
         return self._by_gains(function(settled(self.eigenvalues)))
 
-    def _by_gains(self, gains, shift=0.0, scale=1.0):
+    def _by_gains(self, gains: Array, shift: OneOrEach = 0.0, scale: Number = 1.0) -> Resolvent:
         """The matrix with these eigenvalues and the eigenvectors of Sigma."""
         v = self.eigenvectors
 
-        def sandwich(b):
+        def sandwich(b: OneOrEach) -> Array:
             if np.ndim(b) == 0:
                 return b * ((v * v) @ gains**2)
             inverse = (v * gains) @ v.T

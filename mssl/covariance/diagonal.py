@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._types import Array, Number, OneOrEach
 from ..validation import positive, positive_integer, positive_vector
 from .base import Covariance, Resolvent, columns
 from .signal import Signal
@@ -31,45 +35,49 @@ class Diagonal(Covariance):
     array([0.5, 0.2])
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(self, variances: ArrayLike) -> None: ...
+
     variances: np.ndarray
     d: int = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         variances = positive_vector(self.variances, "variances", zero_allowed=True)
         object.__setattr__(self, "variances", variances)
         object.__setattr__(self, "d", variances.size)
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         rng = np.random.default_rng(1)
         return [
             cls(np.exp(rng.normal(size=30))),
             cls(1.0 / np.arange(1, 25) ** 1.5),
         ]
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return self.variances
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         return columns(self.variances, x) * x
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         return z * np.sqrt(self.variances)
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         with np.errstate(divide="ignore"):  # a zero variance at zero shift has R_kk = inf
             r = 1.0 / (scale * self.variances + shift)
 
-        def signal():
+        def signal() -> Signal:
             p = scale * self.variances * r
             return Signal(p, p * r, np.sum(p * p), lambda b: np.zeros(self.d))
 
         return replace(self._by_gains(r, shift, scale), signal_parts=signal)
 
-    def _function(self, function):
+    def _function(self, function: Callable[[Array], Array]) -> Resolvent:
         return self._by_gains(function(self.variances))
 
-    def _by_gains(self, r, shift=0.0, scale=1.0):
+    def _by_gains(self, r: Array, shift: OneOrEach = 0.0, scale: Number = 1.0) -> Resolvent:
         return Resolvent(
             shift=shift,
             scale=scale,
@@ -96,22 +104,22 @@ class Isotropic(Covariance):
     d: int
     variance: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "d", positive_integer(self.d, "d"))
         object.__setattr__(self, "variance", positive(self.variance, "variance"))
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         return [cls(24), cls(20, 2.5)]
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return np.full(self.d, self.variance)
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         return self.variance * x
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         return np.sqrt(self.variance) * z
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         return Diagonal(self.diagonal())._resolvent(shift, scale)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._types import Array, Number, OneOrEach
 from ..validation import positive_vector, real_copy
 from .base import Covariance, Resolvent, columns
 from .signal import Signal
@@ -32,11 +35,15 @@ class Scaled(Covariance):
     a scaled model is as cheap as its base under a diagonal shift.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(self, base: Covariance, scales: ArrayLike) -> None: ...
+
     base: Covariance
     scales: np.ndarray
     d: int = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.base, Covariance):
             raise ValueError(f"base must be a covariance model, got {type(self.base).__name__}.")
         scales = real_copy(self.scales, "scales")
@@ -51,7 +58,7 @@ class Scaled(Covariance):
         object.__setattr__(self, "d", self.base.d)
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         from .ar1 import AR1
         from .blocks import Blocks
 
@@ -59,29 +66,29 @@ class Scaled(Covariance):
         return [cls(AR1(22, 0.6), scales), cls(Blocks.examples()[0], scales)]
 
     @property
-    def n_noise(self):
+    def n_noise(self) -> int:
         return self.base.n_noise
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return self.scales**2 * self.base.diagonal()
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         return columns(self.scales, x) * self.base.apply(columns(self.scales, x) * x)
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         return self.base.colour(z) * self.scales
 
-    def _unfolded(self):
+    def _unfolded(self) -> tuple[Covariance, Array, Array]:
         core, scales, loadings = self.base._unfolded()
         return core, self.scales * scales, loadings
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         # A common factor of the scales, a power of 2, is one of t: no square leaves the range.
         unit = 2.0 ** np.round(np.mean(np.log2(self.scales)))
         c = self.scales / unit
         base = self.base.resolvent(shift / c**2, scale * unit * unit)
 
-        def signal():
+        def signal() -> Signal:
             s = base.signal
             return Signal(
                 diagonal=s.diagonal,

@@ -8,19 +8,26 @@ the difference would lose digits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._types import Array, Number, OneOrEach
+
 if TYPE_CHECKING:
     from .base import Resolvent
 
-__all__ = ["Signal", "is_positive", "signal_by_columns", "signal_by_differences"]
-
-Array = np.ndarray
+__all__ = [
+    "AnySignal",
+    "Signal",
+    "in_unit",
+    "is_positive",
+    "signal_by_columns",
+    "signal_by_differences",
+]
 
 # Diagonal entries of t Sigma R below which the difference is not used: it has lost three digits, of
 # squares six, and columns cost far more than what a structured model takes else.
@@ -48,20 +55,21 @@ class Signal:
 
     diagonal: Array
     sandwich: Array
-    square: float | complex
-    spread: Callable[[Array | float], Array]
-
-    def in_unit(self, unit: float) -> Signal:
-        """The same for R divided by a unit of variance."""
-        return Signal(
-            diagonal=self.diagonal,
-            sandwich=self.sandwich / unit,
-            square=self.square,
-            spread=lambda b: self.spread(b) / unit / unit,
-        )
+    square: Number
+    spread: Callable[[OneOrEach], Array]
 
 
-def is_positive(values) -> bool:
+def in_unit(signal: AnySignal, unit: float) -> Signal:
+    """The same for R divided by a unit of variance."""
+    return Signal(
+        diagonal=signal.diagonal,
+        sandwich=signal.sandwich / unit,
+        square=signal.square,
+        spread=lambda b: signal.spread(b) / unit / unit,
+    )
+
+
+def is_positive(values: OneOrEach) -> bool:
     """Whether a number or all entries of an array are real and positive."""
     return not np.iscomplexobj(values) and bool(np.all(np.greater(values, 0.0)))
 
@@ -69,34 +77,37 @@ def is_positive(values) -> bool:
 class _Differences:
     """A `Signal` from the identity, each part computed when it is asked for."""
 
-    def __init__(self, resolvent: Resolvent):
+    def __init__(self, resolvent: Resolvent) -> None:
         self._resolvent = resolvent
 
     @cached_property
-    def diagonal(self):
+    def diagonal(self) -> Array:
         r = self._resolvent
         return 1.0 - r.shift * r.diagonal
 
     @cached_property
-    def sandwich(self):
+    def sandwich(self) -> Array:
         r = self._resolvent
         constant = np.ndim(r.shift) == 0
         return r.diagonal - (r.shift * r.square_diagonal if constant else r.sandwich(r.shift))
 
     @cached_property
-    def square(self):
+    def square(self) -> Number:
         return np.sum(self.diagonal) - np.sum(self._resolvent.shift * self.sandwich)
 
-    def spread(self, b):
+    def spread(self, b: OneOrEach) -> Array:
         return self._resolvent.sandwich(b) - b * self._resolvent.diagonal**2
 
 
-def signal_by_differences(resolvent: Resolvent) -> Signal:
+AnySignal = Signal | _Differences
+
+
+def signal_by_differences(resolvent: Resolvent) -> AnySignal:
     """By :math:`t\\,\\Sigma R = I - \\Lambda R`: for shifts that are zero, negative or complex."""
     return _Differences(resolvent)
 
 
-def signal_by_columns(resolvent: Resolvent, little: float = LITTLE) -> Signal:
+def signal_by_columns(resolvent: Resolvent, little: float = LITTLE) -> AnySignal:
     r"""By differences, and from the columns of R of the coordinates where these lose digits.
 
     .. math:: R_{jk} = -(t\,\Sigma R)_{jk}/\Lambda_j \quad (j \ne k), \qquad
@@ -110,7 +121,7 @@ def signal_by_columns(resolvent: Resolvent, little: float = LITTLE) -> Signal:
     diagonal, sandwich = rough.diagonal.copy(), rough.sandwich.copy()
     squares = diagonal - shift * sandwich  # the diagonal of (t Sigma R)^2
 
-    def pieces():
+    def pieces() -> Iterator[tuple[Array, Array, Array]]:
         for start in range(0, few.size, CHUNK):
             k = few[start : start + CHUNK]
             unit = np.zeros((model.d, k.size))
@@ -124,7 +135,7 @@ def signal_by_columns(resolvent: Resolvent, little: float = LITTLE) -> Signal:
         sandwich[k] = np.einsum("ij,ij->j", column, product)
         squares[k] = shift[k] * np.sum(product**2 / shift[:, None], axis=0)
 
-    def weighted(b):
+    def weighted(b: OneOrEach) -> Array:
         total = rough.spread(b)
         for k, _, product in pieces():
             product[k, np.arange(k.size)] = 0.0

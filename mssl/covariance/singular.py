@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._types import Array, Number, OneOrEach
 from .base import Covariance, Resolvent, columns, row_products
 
 __all__ = ["ROUNDING", "precision_diagonal", "rescaled", "settled", "spiked_limit"]
@@ -26,12 +27,18 @@ def settled(eigenvalues: np.ndarray) -> np.ndarray:
     return np.where(eigenvalues <= ROUNDING * np.max(eigenvalues), 0.0, eigenvalues)
 
 
-def _indicator(values):
+def _indicator(values: Array) -> Array:
     return (values == 0.0).astype(float)
 
 
-def _inverse(values):
+def _inverse(values: Array) -> Array:
     return np.divide(1.0, values, out=np.zeros(values.shape), where=values != 0.0)
+
+
+def _kernel_and_inverse(model: Covariance) -> tuple[Resolvent, Resolvent] | None:
+    """The projector on the kernel, and the pseudo-inverse; None if no eigenvectors are known."""
+    null, inverse = model._function(_indicator), model._function(_inverse)
+    return None if null is None or inverse is None else (null, inverse)
 
 
 def precision_diagonal(model: Covariance, uncertainty: float = 0.0) -> np.ndarray:
@@ -43,8 +50,19 @@ def precision_diagonal(model: Covariance, uncertainty: float = 0.0) -> np.ndarra
         Any model whose eigenvectors are known.
     uncertainty : float, default=0.0
         Size up to which an eigenvalue was taken as 0.
+
+    Raises
+    ------
+    TypeError
+        If the model has no `_function`.
     """
-    null, inverse = model._function(_indicator), model._function(_inverse)
+    parts = _kernel_and_inverse(model)
+    if parts is None:
+        raise TypeError(
+            f"{model!r} must define _function, the functions of Sigma by its eigenvalues, to have "
+            "a limit at a shift of zero."
+        )
+    null, inverse = parts
     # An eigenvalue of 0 that may as well be this large says nothing of a coordinate whose part in
     # the kernel is so small that the other eigenvalues matter more.
     hidden = null.diagonal > uncertainty * inverse.diagonal
@@ -70,9 +88,10 @@ def spiked_limit(core: Covariance, loadings: np.ndarray) -> Resolvent | None:
         Its `apply` and `sandwich` are meant for a regular sum. None when the eigenvectors of the
         core are not known.
     """
-    null, inverse = core._function(_indicator), core._function(_inverse)
-    if null is None:
+    parts = _kernel_and_inverse(core)
+    if parts is None:
         return None
+    null, inverse = parts
     strengths = np.sum(loadings**2, axis=0)
     used = strengths > 0.0
     unit, strengths = loadings[:, used] / np.sqrt(strengths[used]), strengths[used]
@@ -91,7 +110,7 @@ def spiked_limit(core: Covariance, loadings: np.ndarray) -> Resolvent | None:
     # A difference of numbers of order one, hence the tolerance.
     hidden = null.diagonal - row_products(lifted, lifted) > ROUNDING
 
-    def sandwich(b):
+    def sandwich(b: OneOrEach) -> Array:
         b = b * np.ones(core.d)
         scaled = b[:, None] * frame
         twice = 2.0 * inverse.apply(scaled) + weighted @ (frame.T @ scaled)
@@ -106,7 +125,9 @@ def spiked_limit(core: Covariance, loadings: np.ndarray) -> Resolvent | None:
     )
 
 
-def rescaled(resolvent: Resolvent, factors: np.ndarray, shift, scale) -> Resolvent:
+def rescaled(
+    resolvent: Resolvent, factors: np.ndarray, shift: OneOrEach, scale: Number
+) -> Resolvent:
     """The resolvent with rows and columns multiplied by the factors, for another shift."""
     f = factors
     return replace(

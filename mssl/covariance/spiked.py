@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from .._types import Array, Number, OneOrEach
 from ..validation import positive_vector, real_copy, unit_columns
 from .base import Covariance, Resolvent, columns, row_products
 from .signal import Signal, is_positive
@@ -39,13 +42,19 @@ class Spiked(Covariance):
     coordinate by a factor of 10^m, m digits are lost, and up to 2m in squares of its weights.
     """
 
+    if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
+
+        def __init__(
+            self, base: Covariance, strengths: ArrayLike, directions: ArrayLike
+        ) -> None: ...
+
     base: Covariance
     strengths: np.ndarray
     directions: np.ndarray
     d: int = field(init=False)
     loadings: np.ndarray = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not isinstance(self.base, Covariance):
             raise ValueError(f"base must be a covariance model, got {type(self.base).__name__}.")
         directions = unit_columns(self.directions, self.base.d)
@@ -66,14 +75,14 @@ class Spiked(Covariance):
         object.__setattr__(self, "d", self.base.d)
 
     @classmethod
-    def examples(cls):
+    def examples(cls) -> list[Covariance]:
         from .ar1 import AR1
         from .circulant import Circulant
         from .diagonal import Diagonal, Isotropic
 
         rng = np.random.default_rng(3)
 
-        def directions(d, r):
+        def directions(d: int, r: int) -> Array:
             columns = rng.normal(size=(d, r))
             return columns / np.linalg.norm(columns, axis=0)
 
@@ -85,24 +94,24 @@ class Spiked(Covariance):
         ]
 
     @property
-    def n_noise(self):
+    def n_noise(self) -> int:
         return self.base.n_noise + self.strengths.size
 
-    def diagonal(self):
+    def diagonal(self) -> Array:
         return self.base.diagonal() + row_products(self.loadings, self.loadings)
 
-    def apply(self, x):
+    def apply(self, x: Array) -> Array:
         return self.base.apply(x) + self.loadings @ (self.loadings.T @ x)
 
-    def colour(self, z):
+    def colour(self, z: Array) -> Array:
         n_base = self.base.n_noise
         return self.base.colour(z[:, :n_base]) + z[:, n_base:] @ self.loadings.T
 
-    def _unfolded(self):
+    def _unfolded(self) -> tuple[Covariance, Array, Array]:
         core, scales, loadings = self.base._unfolded()
         return core, scales, np.hstack([loadings, self.loadings / scales[:, None]])
 
-    def _resolvent(self, shift, scale):
+    def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
         base = self.base.resolvent(shift, scale)
         if np.ndim(shift) == 0 and shift == 0 and not np.isfinite(base.diagonal).all():
             core, scales, loadings = self._unfolded()
@@ -117,13 +126,13 @@ class Spiked(Covariance):
         inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
         vm = v @ (scale * inner)
 
-        def spread(b):
+        def spread(b: OneOrEach) -> Array:
             # R_jk = (R_0)_jk - (v vm')_jk without j = k, squared and summed term by term.
             bv = columns(b * np.ones(self.d), v) * v
             cross = row_products(self._off_diagonal(base, bv, scale), vm)
             return base.signal.spread(b) - 2.0 * cross + _other_rows(vm, v, bv)
 
-        def signal():
+        def signal() -> Signal:
             vn = v @ inner  # R L
             shifted = columns(shift * np.ones(self.d), v) * v
             image = scale * self.base.apply(v)
@@ -141,7 +150,7 @@ class Spiked(Covariance):
 
         return _downdated(base, vm, v, shift=shift, scale=scale, signal_parts=signal)
 
-    def _drowned(self, precision):
+    def _drowned(self, precision: Array) -> Array:
         """Coordinates on which the spikes are so far above the rest that a difference would not do.
 
         All but about as many as there are spikes keep a good part of the base's entry.
@@ -150,7 +159,7 @@ class Spiked(Covariance):
         most = np.argsort(-ratio, kind="stable")[: 2 * self.strengths.size]
         return np.sort(most[ratio[most] > 1.0 / CANCELLED])
 
-    def _lifted(self, shift, scale, chosen):
+    def _lifted(self, shift: OneOrEach, scale: Number, chosen: Array) -> Resolvent:
         r"""The resolvent where the base has next to no variance on some coordinates.
 
         .. math:: \Sigma = \Big(\Sigma_0 + \sum_{k \in H} \ell_k\,e_ke_k^\top\Big)
@@ -171,7 +180,7 @@ class Spiked(Covariance):
         vm = v @ np.linalg.inv(np.diag(signs / scale) + frame.T @ v)
         return _downdated(base, vm, v, shift=shift, scale=scale)
 
-    def _off_diagonal(self, base, x, scale):
+    def _off_diagonal(self, base: Resolvent, x: Array, scale: Number) -> Array:
         """R_0 x without the diagonal of R_0, from the smaller of R_0 and t Sigma_0 R_0."""
         product, kept = base.apply(x), base.signal.diagonal
         ones = np.ones(self.d)
@@ -182,11 +191,11 @@ class Spiked(Covariance):
         return np.where(columns(kept < 0.5, x), -little, large)
 
 
-def _downdated(base, vm, v, **rest):
+def _downdated(base: Resolvent, vm: Array, v: Array, **rest: Any) -> Resolvent:
     """The resolvent R_0 - vm v' for a symmetric product, with the other fields as given."""
 
-    def sandwich(b):
-        bv = b * v if np.ndim(b) == 0 else columns(b, v) * v
+    def sandwich(b: OneOrEach) -> Array:
+        bv = b * v if np.ndim(b) == 0 else columns(np.asarray(b), v) * v
         twice = base.apply(bv) - 0.5 * vm @ (v.T @ bv)
         return base.sandwich(b) - 2.0 * row_products(twice, vm)
 
@@ -198,7 +207,7 @@ def _downdated(base, vm, v, **rest):
     )
 
 
-def _other_rows(left, v, weighted):
+def _other_rows(left: Array, v: Array, weighted: Array) -> Array:
     """Sum over j != k of (left_k . v_j)(left_k . weighted_j), for each k."""
     total = np.zeros(len(v))
     gram = v.T @ weighted

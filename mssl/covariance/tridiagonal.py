@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._types import Array
+
 __all__ = ["inverse_band"]
 
 
-def inverse_band(excess, coupling):
+def inverse_band(excess: Array, coupling: Array) -> tuple[Array, Array, Array]:
     r"""Diagonal of :math:`Z = K^{-1}`, and the ratios of its neighbours to it.
 
     .. math:: (Kx)_i = e_i x_i + a_i(x_i - x_{i+1}) + a_{i-1}(x_i - x_{i-1})

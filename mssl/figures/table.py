@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 __all__ = ["Table"]
 
@@ -109,6 +111,10 @@ class Table:
     array([0.5])
     """
 
+    if TYPE_CHECKING:  # what may be passed; the field below holds what it was made into
+
+        def __init__(self, columns: Mapping[str, ArrayLike]) -> None: ...
+
     columns: Mapping[str, np.ndarray]
 
     def __post_init__(self) -> None:
@@ -158,8 +164,6 @@ class Table:
             for mine, theirs in zip(self.columns.values(), other.columns.values(), strict=True)
         )
 
-    __hash__ = None
-
     def where(self, **equal: object) -> Table:
         """Return the rows whose columns equal the given values.
 
@@ -179,7 +183,7 @@ class Table:
         """Return the distinct values of one column in order of first appearance."""
         return list(dict.fromkeys(self[name].tolist()))
 
-    def groups(self, name: str) -> Iterator[tuple[object, Table]]:
+    def groups(self, name: str) -> Iterator[tuple[Any, Table]]:
         """Yield ``(value, rows)`` for each distinct value of one column."""
         for value in self.unique(name):
             yield value, self.where(**{name: value})

@@ -44,7 +44,11 @@ from .ridgeless import (
     ridgeless_few_samples,
     ridgeless_many_samples,
 )
-from .symbols import gamma, kappa, lam, n, s  # noqa: F401 (importable, but not in a star import)
+from .symbols import gamma as gamma  # importable, but not in a star import
+from .symbols import kappa as kappa
+from .symbols import lam as lam
+from .symbols import n as n
+from .symbols import s as s
 from .transition import IsotropicSpike, TwoLevelThreshold, isotropic_spike, two_level_threshold
 
 __all__ = [

@@ -193,7 +193,7 @@ def area_attention(data: PatchData, parameters: Parameters, images: Images) -> A
     seen = attend(data, parameters, images)
     scored = scored_queries(data, images)
     own = data.areas[images.clusters]
-    b, p = np.indices(own.shape, sparse=True)
+    b, p = np.ogrid[: own.shape[0], : own.shape[1]]
     cluster = np.eye(data.n_clusters)[images.clusters]
     counts = scored.T.astype(float) @ cluster
     counts[counts == 0] = np.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from types import UnionType
 
 from ..validation import positive_integer
 
@@ -14,7 +15,7 @@ __all__ = [
 ]
 
 
-def of_kind(value, kind: type, name: str, wanted: str) -> None:
+def of_kind(value: object, kind: type | UnionType, name: str, wanted: str) -> None:
     """Raise ValueError unless `value` is an instance of `kind`; a class is told from its object."""
     if isinstance(value, kind):
         return

@@ -199,6 +199,19 @@ class PatchData:
         return len(self.local_size)
 
     @property
+    def even_local_size(self) -> int:
+        """Patches of every local area alike.
+
+        Raises
+        ------
+        ValueError
+            If local areas differ in size.
+        """
+        if not isinstance(self.local_size, int):
+            raise ValueError("local_size must be one number here: local areas of equal size.")
+        return self.local_size
+
+    @property
     def n_areas(self) -> int:
         """Number of areas of a cluster, the global one included."""
         return self.n_local + 1
@@ -378,13 +391,14 @@ class PatchData:
         ndarray of shape (rows * tile, columns * tile)
             NaN on masked patches.
         """
+        visible = None
         if view is not None:
             visible = images.visible[view_index(view, len(images.visible))]
         k = int(images.clusters[index])
         tiles = np.stack([self.feature(k, m) for m in range(self.n_areas)])
         areas = self.areas[k]
         patches = images.strengths[index, areas, None, None] * tiles[areas]
-        if view is not None:
+        if visible is not None:
             patches[~visible[index]] = np.nan
         rows, columns = self.grid
         blocks = patches.reshape(rows, columns, self.tile, self.tile)

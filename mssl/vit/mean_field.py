@@ -156,6 +156,7 @@ def mean_field(
     times = finite_vector(times, "times")
     if times[0] < 0 or np.any(np.diff(times) <= 0):
         raise ValueError("times must increase strictly and start at 0 or later.")
+    span, temperature = 0.0, getattr(objective, "temperature", 0.0)
     for n_nodes in _SPANS:
         flow = _flow(data, objective, average_counts, batch_size, n_nodes)
         try:
@@ -166,7 +167,7 @@ def mean_field(
             span = unresolved.span
     else:
         raise ValueError(
-            f"temperature = {objective.temperature:g} is too small for averages over strengths: "
+            f"temperature = {temperature:g} is too small for averages over strengths: "
             f"exp(similarity / temperature) varies by exp({span:.3g}) between them. A temperature "
             f"of at least {data.high**2 / max(_SPANS.values()):.2g} always does; train has no such "
             "bound."
@@ -267,6 +268,18 @@ def _of_equal_areas(data: PatchData, caller: str) -> PatchData:
             f"high = {data.high:g}; take strengths of moderate size."
         )
     return data
+
+
+class _Last:
+    """An event that ends an integration."""
+
+    terminal = True
+
+    def __init__(self, function: Callable[[float, Array], float]):
+        self.function = function
+
+    def __call__(self, t: float, y: Array) -> float:
+        return self.function(t, y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -400,12 +413,12 @@ def _visible_counts(data: PatchData, local: bool) -> tuple[Array, dict[str, Arra
     """
     # Given that the query is masked, V visible patches lie among the other P - 1.
     left, visible = data.n_patches - 1, data.n_patches - data.n_hidden
-    areas = [("globe", data.global_size - (not local), 5)]
+    sizes = [("globe", data.global_size - (not local), 5)]
     if local:
-        areas.append(("own", data.local_size - 1, 5))
+        sizes.append(("own", data.even_local_size - 1, 5))
     if data.n_local > local:
-        areas.append(("other", data.local_size, 3))
-    areas = [(*area, _is_whole(area[1], left, visible, area[2])) for area in areas]
+        sizes.append(("other", data.even_local_size, 3))
+    areas = [(*area, _is_whole(area[1], left, visible, area[2])) for area in sizes]
     probability, counts = np.ones(1), {"rest": np.array([float(visible)])}
     # Whole counts come first: what they leave over is whole again.
     for name, size, n_nodes, whole in sorted(areas, key=lambda area: not area[3]):
@@ -446,7 +459,7 @@ class _Points:
 def _points(data: PatchData, local: bool, average_counts: bool) -> _Points:
     """Average over counts and strengths for a local or a global query."""
     P, V = data.n_patches, data.n_patches - data.n_hidden
-    size, n_other = data.local_size, data.n_local - local
+    size, n_other = data.even_local_size, data.n_local - local
     if average_counts:
         if min(size, data.global_size) < 2:
             raise ValueError(
@@ -571,7 +584,7 @@ class _Contrast:
     def __call__(self, y: Array) -> _Look:
         data, tau, rho = self.data, self.objective.temperature, self.objective.regularization
         P, K, n_local = data.n_patches, data.n_clusters, data.n_local
-        n_global, size = data.global_size, data.local_size
+        n_global, size = data.global_size, data.even_local_size
         z, w = self.z, self.w
         local, globe = self._shares(y[0], y[1], y[2]), self._shares(y[4], y[3], y[4])
 
@@ -627,7 +640,7 @@ class _Contrast:
     def _shares(self, own, globe, other) -> _Shares:
         data, z, w = self.data, self.z, self.w
         hidden, visible = float(data.n_hidden), 1 - data.n_hidden / data.n_patches
-        size = visible * data.local_size
+        size = visible * data.even_local_size
         top = max(data.high * max(own, globe, other), 0.0)
         w_global = (visible * data.global_size * np.exp(z * globe - top))[:, None, None]
         w_own = (size * np.exp(z * own - top))[:, None]
@@ -748,14 +761,13 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
         velocity = flow(y).velocity
         return (velocity[0] + velocity[1]) / scale
 
+    @_Last
     def learning(t, y):
         return flow(y).local[0] - 0.5
 
-    learning.terminal = True
     scale = np.abs(flow(np.zeros(5)).velocity[:2]).max()
-    if crossing(0.0, np.zeros(5)) >= 0:
-        crossing = None
-    events = [unlearning, learning] + ([crossing] if crossing else [])
+    crosses = crossing(0.0, np.zeros(5)) < 0
+    events = [unlearning, learning, *([crossing] if crosses else [])]
     horizon = 100 * leading_order_times(data).learning
     solution = _solve(
         lambda t, y: flow(y).velocity, horizon, 5, rtol, horizon, data.high, events=events
@@ -766,7 +778,8 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
             "may be too small for the mask (some local areas have hardly a visible patch)."
         )
     found = [float(t[0]) if len(t) else None for t in solution.t_events]
-    return PhaseTimes(found[0], found[2] if crossing else None, found[1])
+    # The run ended with `learning`.
+    return PhaseTimes(found[0], found[2] if crosses else None, float(solution.t_events[1][0]))
 
 
 def leading_order_times(data: PatchData) -> PhaseTimes:
@@ -801,7 +814,7 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     """
     _of_equal_areas(data, "leading_order_times")
     P, K, mask = data.n_patches, data.n_clusters, data.n_hidden / data.n_patches
-    b = mask * (1 - mask) * data.local_size / (K * P)
+    b = mask * (1 - mask) * data.even_local_size / (K * P)
     a = mask * (1 - mask) ** 2 * data.global_size**2 / (K * P**2)
     z, w = _strength_nodes(data, 24)
     # Times are integrals over Phi; 400 nodes resolve the fall of the integrand over 40 e-folds.
@@ -911,11 +924,9 @@ def phase_exponents(
         logs = np.log(np.asarray(patches, dtype=float)[there])
         slope = np.polyfit(logs, np.log(values[there]), 1)[0] if there.sum() > 1 else np.nan
         fitted[name] = float(slope)
-    derived = dict(
-        zip(
-            names,
-            (2 * (1 - global_exponent), 1 - local_exponent, 1 - local_exponent),
-            strict=True,
-        )
-    )
+    derived = {
+        "unlearning": 2 * (1 - global_exponent),
+        "crossing": 1 - local_exponent,
+        "learning": 1 - local_exponent,
+    }
     return PhaseExponents(np.asarray(patches), **table, fitted=fitted, derived=derived)

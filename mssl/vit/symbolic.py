@@ -77,10 +77,11 @@ class Definition:
 
     def gradient(self) -> tuple[list, list]:
         """Derivatives in `phi` and in `upsilon`, flattened in their order, by SymPy."""
-        return tuple(
+        in_phi, in_upsilon = (
             [sp.diff(self.loss, x).xreplace(self.stopped) for x in block.ravel()]
             for block in (self.phi, self.upsilon)
         )
+        return in_phi, in_upsilon
 
 
 def definition(data: PatchData, objective: Objective, images: Images) -> Definition:

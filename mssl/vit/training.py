@@ -7,8 +7,9 @@ import json
 import os
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -47,12 +48,12 @@ class TrainingHistory(History):
         The last state; after a divergence, the last one at which the loss was finite.
     """
 
-    steps: Array = field(default=None)
-    upsilon_own: Array = field(default=None)
-    upsilon_global: Array = field(default=None)
-    batch_losses: Array = field(default=None)
-    snapshots: dict[int, Parameters] = field(default=None)
-    parameters: Parameters = field(default=None)
+    steps: Array
+    upsilon_own: Array
+    upsilon_global: Array
+    batch_losses: Array
+    snapshots: dict[int, Parameters]
+    parameters: Parameters
 
 
 class DivergenceError(ConvergenceError):
@@ -340,7 +341,7 @@ class _Watch:
         loss = np.mean(losses)
         if not np.isfinite(loss):
             raise FloatingPointError
-        row = [loss]
+        row: list[float] = [float(loss)]
         for local, (*total, count) in attention.items():
             row += self._correlations(parameters.phi, local)
             row += [x / count if count else np.nan for x in total]
@@ -381,7 +382,7 @@ class _Checkpoint:
         """Write the run as it stands before its next batch is drawn."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         steps = sorted(run.records)
-        content = {
+        content: dict[str, Any] = {
             "identity": self.identity,
             "step": run.step,
             "generator": json.dumps(run.state, default=_plain),
