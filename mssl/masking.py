@@ -137,12 +137,15 @@ class OneAtATime(_Exchangeable):
     """
 
     def check(self, d):
+        """Return d, at least 2, or raise ValueError."""
         return positive_integer(d, "d", minimum=2)
 
     def exchangeable_moments(self, d):
+        """The values :math:`w^{(1)} = w^{(2)} = 1`."""
         return 1.0, 1.0
 
     def sample(self, n, d, rng):
+        """Draw n masks with one hidden coordinate each, bool of shape (n, d), True if visible."""
         n, d = positive_integer(n, "n"), self.check(d)
         visible = np.ones((n, d), dtype=bool)
         visible[np.arange(n), as_generator(rng).integers(d, size=n)] = False
@@ -167,12 +170,15 @@ class Bernoulli(_Exchangeable):
         object.__setattr__(self, "rate", open_unit(self.rate, "rate"))
 
     def check(self, d):
+        """Return d, at least 2, or raise ValueError."""
         return positive_integer(d, "d", minimum=2)
 
     def exchangeable_moments(self, d):
+        """The values :math:`w^{(1)} = q` and :math:`w^{(2)} = q^2`."""
         return 1.0 - self.rate, (1.0 - self.rate) ** 2
 
     def sample(self, n, d, rng):
+        """Draw n masks of independent entries, bool of shape (n, d), True where visible."""
         n, d = positive_integer(n, "n"), self.check(d)
         return as_generator(rng).random((n, d)) >= self.rate
 
@@ -195,6 +201,7 @@ class Exactly(_Exchangeable):
         object.__setattr__(self, "hidden", positive_integer(self.hidden, "hidden"))
 
     def check(self, d):
+        """Return d, or raise ValueError unless it is above the number of hidden coordinates."""
         d = positive_integer(d, "d", minimum=2)
         if self.hidden >= d:
             raise ValueError(
@@ -204,10 +211,12 @@ class Exactly(_Exchangeable):
         return d
 
     def exchangeable_moments(self, d):
+        """The values :math:`(d-h)/(d-1)` and :math:`(d-h)(d-h-1)/[(d-1)(d-2)]`."""
         once = (d - self.hidden) / (d - 1)
         return once, once * (d - self.hidden - 1) / max(d - 2, 1)
 
     def sample(self, n, d, rng):
+        """Draw n masks with h hidden coordinates each, bool of shape (n, d), True if visible."""
         n, d = positive_integer(n, "n"), self.check(d)
         keys = as_generator(rng).random((n, d))
         hidden = np.argpartition(keys, self.hidden - 1, axis=1)[:, : self.hidden]
@@ -281,6 +290,7 @@ class ContiguousBlocks(_Stamps):
         object.__setattr__(self, "copies", positive_integer(self.copies, "copies"))
 
     def check(self, d):
+        """Return d, or raise ValueError unless it is above the length of a run."""
         d = positive_integer(d, "d", minimum=2)
         if self.length >= d:
             raise ValueError(
@@ -324,6 +334,7 @@ class ImageSquares(_Stamps):
         object.__setattr__(self, "copies", positive_integer(self.copies, "copies"))
 
     def check(self, d):
+        """Return d, or raise ValueError unless it is the number of pixels."""
         height, width = self.shape
         if positive_integer(d, "d", minimum=2) != height * width:
             raise ValueError(

@@ -105,8 +105,10 @@ def test_the_notebook_offered_for_download_was_executed(chapter):
     notebook = json.loads((SITE / link).read_text("utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     outputs = [output for cell in cells for output in cell["outputs"]]
-    assert cells and all(cell["execution_count"] for cell in cells)
-    assert outputs and all(output["output_type"] != "error" for output in outputs)
+    assert cells
+    assert all(cell["execution_count"] for cell in cells)
+    assert outputs
+    assert all(output["output_type"] != "error" for output in outputs)
 
 
 class QuietHandler(SimpleHTTPRequestHandler):

@@ -374,7 +374,7 @@ def test_a_reader_that_left_ends_the_command_quietly(monkeypatch, capfd):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_disk_is_one_sentence(monkeypatch, capfd):
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         monkeypatch.setattr(sys, "stdout", full)
         assert main(["figures", "--list"]) == 1
     err = capfd.readouterr().err

@@ -111,7 +111,8 @@ def test_moments_are_those_of_all_masks(law, d):
 def test_samples_have_these_moments(law, d):
     n = 40_000
     visible = law.sample(n, d, 3)
-    assert visible.shape == (n, d) and visible.dtype == bool
+    assert visible.shape == (n, d)
+    assert visible.dtype == bool
     expected = sum(w * np.outer(m, m) for m, w in all_masks(law, d))
     np.testing.assert_allclose(visible.T.astype(float) @ visible / n, expected, atol=5 / n**0.5 / 2)
     np.testing.assert_array_equal(law.sample(9, d, 3), law.sample(9, d, 3))

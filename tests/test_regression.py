@@ -425,7 +425,7 @@ def test_more_rows_than_columns_with_loud_rows(loud, factor, ridge):
 
 
 @pytest.mark.parametrize("shape", [(3, 3), (8, 5), (5, 8)])
-@pytest.mark.parametrize("exponent", range(0, 14))
+@pytest.mark.parametrize("exponent", range(14))
 def test_coefficients_that_predict_next_to_nothing_are_right_too(shape, exponent):
     """A loud feature predicts all there is by a coefficient that is tiny beside the others."""
     X, ridge = data(*shape), 10.0**exponent
@@ -477,17 +477,21 @@ def test_nearly_singular_data_are_right_or_warned_of_or_refused(distance, kind):
         warnings.simplefilter("always")
         try:
             model.fit(X)
+            refused = ""
         except ValueError as error:
-            assert "singular to working precision" in str(error)
-            assert distance < 1e-11
-            return
+            refused = str(error)
+    if refused:
+        assert "singular to working precision" in refused
+        assert distance < 1e-11
+        return
     assert distance > 1e-15
     digits = 6
     for each in caught:
         assert each.category is AccuracyWarning
         (found,) = re.findall(r"hold (?:about (\d) digits|one digit),", str(each.message))
         digits = int(found or 1)
-        assert digits < 6 and distance < 1e-7
+        assert digits < 6
+        assert distance < 1e-7
     assert caught or distance > 1e-11
     assert relative(model.coef_, Exact(X, ridge).coef) < 10.0**-digits
 

@@ -87,7 +87,8 @@ def test_positivity_needs_a_certificate():
 
 def test_equations_are_not_evaluated():
     claim = Identity("sum", s + kappa, s + kappa)
-    assert isinstance(claim.equation, sp.Eq) and claim.equation.lhs == s + kappa
+    assert isinstance(claim.equation, sp.Eq)
+    assert claim.equation.lhs == s + kappa
     assert isinstance(Positivity("s", s).equation, sp.Gt)
 
 
@@ -254,7 +255,8 @@ def test_large_ridge_series_converges_at_its_order():
     gaps = np.abs([gap(ridge, 0.8, 1.0) for ridge in (20.0, 40.0, 80.0)])
     orders = np.log2(gaps[:-1] / gaps[1:])
     # the first neglected term is of fourth order
-    assert np.all(np.abs(orders - 4) < 0.5) and abs(orders[1] - 4) < abs(orders[0] - 4)
+    assert np.all(np.abs(orders - 4) < 0.5)
+    assert abs(orders[1] - 4) < abs(orders[0] - 4)
 
 
 # Correlated coordinates --------------------------------------------------------------------------
@@ -409,7 +411,8 @@ def test_best_ridge_need_not_be_unique():
     error, _ = error_and_ridge_of([10, 1], [0.9, 0.1], 0.45)
     values = np.array([error(k) for k in np.logspace(-2, 3, 4000)])
     turns = np.diff(np.sign(np.diff(values)))
-    assert (turns > 0).sum() == 2 and (turns < 0).sum() == 1
+    assert (turns > 0).sum() == 2
+    assert (turns < 0).sum() == 1
 
 
 def test_two_atom_polynomial_has_no_factor():
@@ -465,7 +468,8 @@ def test_uncorrelated_coordinates_want_an_infinite_ridge():
         result.test_error, result.slope, (0.5, 1.0, 4.0), strict=True
     ):
         curve = function(error.subs(values), kappa)(np.logspace(-3, 5, 200))
-        assert np.all(np.diff(curve) < 0) and curve[-1] == pytest.approx(variance, rel=1e-4)
+        assert np.all(np.diff(curve) < 0)
+        assert curve[-1] == pytest.approx(variance, rel=1e-4)
         assert float(slope.subs(values).subs(kappa, 0.7)) < 0
 
 

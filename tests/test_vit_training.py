@@ -176,9 +176,10 @@ def test_an_interrupted_run_continues_to_the_identical_trajectory(
             raise KeyboardInterrupt
         return exact(self, *arguments, positions=positions, **options)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(MAE, "loss_and_gradient", failing)
-        run(checkpoint=path, checkpoint_every=10)
+        with pytest.raises(KeyboardInterrupt):
+            run(checkpoint=path, checkpoint_every=10)
     assert path.exists()
     assert same(whole, run(checkpoint=path, checkpoint_every=10))
     # A finished run is read back without a step.
@@ -272,9 +273,10 @@ def test_a_diverging_run_keeps_its_last_good_state(tmp_path, monkeypatch, rate):
         np.testing.assert_array_equal(file["phi"], kept.parameters.phi)
         assert int(file["step"]) == kept.steps[-1]
     # A state just read back that fails has nothing before it; it is not spoilt.
-    with monkeypatch.context() as patch, pytest.raises(DivergenceError) as stuck:
+    with monkeypatch.context() as patch:
         patch.setattr(Contrastive, "loss_and_gradient", lambda *a, **o: (np.nan, kept.parameters))
-        train(SMALL, objective, 500, rate, 8, rng=12, record_every=1, checkpoint=path)
+        with pytest.raises(DivergenceError) as stuck:
+            train(SMALL, objective, 500, rate, 8, rng=12, record_every=1, checkpoint=path)
     assert same(kept, stuck.value.history)
     with np.load(path) as file:
         assert int(file["step"]) == kept.steps[-1]

@@ -51,42 +51,55 @@ def _constants(node):
     return [value + 1] if isinstance(value, int | float) else []
 
 
+def _put(field, value):
+    return lambda target: setattr(target, field, value)
+
+
+def _name(value):
+    return type(value).__name__
+
+
 def _changes(node):
     """What may be done to one node of the tree: pairs of a description and a function."""
+    yield from _changes_of_operators(node)
+    yield from _changes_of_values(node)
+    yield from _changes_of_flow(node)
 
-    def put(field, value):
-        return lambda target: setattr(target, field, value)
 
-    def name(value):
-        return type(value).__name__
-
+def _changes_of_operators(node):
     if isinstance(node, ast.BinOp | ast.AugAssign | ast.BoolOp) and type(node.op) in SWAPS:
         other = SWAPS[type(node.op)]()
-        yield f"{name(node.op)} to {name(other)}", put("op", other)
+        yield f"{_name(node.op)} to {_name(other)}", _put("op", other)
     elif isinstance(node, ast.Compare):
         for i, operator in enumerate(node.ops):
             if type(operator) in SWAPS:
                 other = SWAPS[type(operator)]()
                 ops = [*node.ops[:i], other, *node.ops[i + 1 :]]
-                yield f"{name(operator)} to {name(other)}", put("ops", ops)
+                yield f"{_name(operator)} to {_name(other)}", _put("ops", ops)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        yield "no minus", put("op", ast.UAdd())
-    elif isinstance(node, ast.Constant):
+        yield "no minus", _put("op", ast.UAdd())
+
+
+def _changes_of_values(node):
+    if isinstance(node, ast.Constant):
         for value in _constants(node):
-            yield f"{node.value!r} to {value!r}", put("value", value)
+            yield f"{node.value!r} to {value!r}", _put("value", value)
     elif isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
         field = "attr" if isinstance(node, ast.Attribute) else "id"
         if getattr(node, field) in NAMES:
             other = NAMES[getattr(node, field)]
-            yield f"{getattr(node, field)} to {other}", put(field, other)
-    elif isinstance(node, ast.If | ast.While | ast.IfExp):
-        yield "condition turned round", put("test", ast.UnaryOp(ast.Not(), node.test))
+            yield f"{getattr(node, field)} to {other}", _put(field, other)
+
+
+def _changes_of_flow(node):
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield "condition turned round", _put("test", ast.UnaryOp(ast.Not(), node.test))
         if isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise):
-            yield "no error", put("body", [ast.Pass()])
+            yield "no error", _put("body", [ast.Pass()])
     elif isinstance(node, ast.Return) and node.value is not None:
-        yield "returns None", put("value", ast.Constant(None))
+        yield "returns None", _put("value", ast.Constant(None))
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        yield "call left out", put("value", ast.Constant(None))
+        yield "call left out", _put("value", ast.Constant(None))
 
 
 def _code(tree):

@@ -46,22 +46,27 @@ class AR1(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """Small processes, one of them with alternating signs."""
         return [cls(31, 0.6), cls(26, -0.3), cls(2, 0.9)]
 
     @property
     def n_noise(self) -> int:
+        """Number of white-noise entries that one sample is made from, d."""
         return self.d
 
     def diagonal(self) -> Array:
+        """Ones, ndarray of shape (n_features,)."""
         return np.ones(self.d)
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`\sum_j \rho^{|i-j|} x_j`, by two recurrences, of the shape of x."""
         x = np.asarray(x, dtype=np.result_type(x, float))
         ahead = lfilter([1.0], [1.0, -self.rho], x, axis=0)  # sum over j <= i of rho^(i-j) x_j
         behind = lfilter([1.0], [1.0, -self.rho], x[::-1], axis=0)[::-1]
         return ahead + behind - x
 
     def colour(self, z: Array) -> Array:
+        r"""Rows :math:`x_i = \rho x_{i-1} + \sqrt{1-\rho^2}\,z_i`, with :math:`x_1 = z_1`."""
         innovations = np.sqrt(1.0 - self.rho**2) * z
         innovations[:, 0] = z[:, 0]
         return lfilter([1.0], [1.0, -self.rho], innovations, axis=1)

@@ -78,21 +78,25 @@ class Blocks(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """Groups of several sizes, and a negative correlation."""
         return [cls([2, 7, 1, 12], [0.5, 0.2, 0.0, 0.8], [1.0, 2.0, 0.5, 1.5]), cls([3, 4], -0.2)]
 
     def _group_sum(self, x: Array) -> Array:
         return np.add.reduceat(x, np.concatenate([[0], np.cumsum(self.sizes)[:-1]]), axis=0)
 
     def diagonal(self) -> Array:
+        """Variances :math:`v_b`, ndarray of shape (n_features,)."""
         return self.variances[self.group]
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`v_b[(1-\rho_b)x + \rho_b \mathbf 1\mathbf 1^\top x]` in each group."""
         own = (self.variances * (1.0 - self.correlations))[self.group]
         shared = self.variances * self.correlations
         sums = self._group_sum(x)
         return columns(own, x) * x + (columns(shared, sums) * sums)[self.group]
 
     def colour(self, z: Array) -> Array:
+        """Rows of the symmetric root of each group times z."""
         # The symmetric root acts as one factor on group means and as another on deviations.
         deviation = np.sqrt(self.variances * (1.0 - self.correlations))
         common = np.sqrt(self.variances * (1.0 + (self.sizes - 1) * self.correlations))

@@ -73,6 +73,8 @@ class Circulant(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """An even and an odd ring."""
+
         def ring(d: int, decay: float) -> Array:
             distance = np.minimum(np.arange(d), d - np.arange(d))
             return np.exp(-distance / decay)
@@ -80,6 +82,7 @@ class Circulant(Covariance):
         return [cls(ring(24, 2.0)), cls(ring(25, 1.0))]
 
     def diagonal(self) -> Array:
+        """The constant :math:`c_0`, ndarray of shape (n_features,)."""
         return np.full(self.d, self.first_row[0])
 
     def _filter(self, gains: Array, x: OneOrEach) -> Array:
@@ -89,9 +92,11 @@ class Circulant(Covariance):
         return y if np.iscomplexobj(x) or np.iscomplexobj(gains) else y.real
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`\Sigma x` by Fourier transforms, of the shape of x."""
         return self._filter(self.eigenvalues, x)
 
     def colour(self, z: Array) -> Array:
+        """Rows of the symmetric root times z, by Fourier transforms."""
         return self._filter(np.sqrt(self.eigenvalues), z.T).T
 
     def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:

@@ -79,19 +79,24 @@ class Dense(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """A sample covariance of 30 rows."""
         factor = np.random.default_rng(2).normal(size=(18, 30))
         return [cls(factor @ factor.T / 30)]
 
     def dense(self) -> Array:
+        """A copy of the matrix, ndarray of shape (n_features, n_features)."""
         return self.matrix.copy()
 
     def diagonal(self) -> Array:
+        r"""Variances :math:`\Sigma_{kk}`, ndarray of shape (n_features,)."""
         return np.diag(self.matrix).copy()
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`\Sigma x`, of the shape of x."""
         return self.matrix @ x
 
     def colour(self, z: Array) -> Array:
+        r"""Rows :math:`z\,V\mathrm{diag}(\sigma_i)V^\top`, of the symmetric root."""
         root = (self.eigenvectors * np.sqrt(self.eigenvalues)) @ self.eigenvectors.T
         return z @ root
 

@@ -49,6 +49,7 @@ class Diagonal(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """Random variances, and a power law."""
         rng = np.random.default_rng(1)
         return [
             cls(np.exp(rng.normal(size=30))),
@@ -56,12 +57,15 @@ class Diagonal(Covariance):
         ]
 
     def diagonal(self) -> Array:
+        r"""Variances :math:`\sigma_k^2`, ndarray of shape (n_features,)."""
         return self.variances
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`\sigma_k^2 x_k`, of the shape of x."""
         return columns(self.variances, x) * x
 
     def colour(self, z: Array) -> Array:
+        r"""Rows :math:`\sigma_k z_k`."""
         return z * np.sqrt(self.variances)
 
     def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
@@ -110,15 +114,19 @@ class Isotropic(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """Two sizes and variances."""
         return [cls(24), cls(20, 2.5)]
 
     def diagonal(self) -> Array:
+        r"""The variance :math:`\sigma^2` d times, ndarray of shape (n_features,)."""
         return np.full(self.d, self.variance)
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`\sigma^2 x` of the shape of x."""
         return self.variance * x
 
     def colour(self, z: Array) -> Array:
+        r"""Rows :math:`\sigma z`."""
         return np.sqrt(self.variance) * z
 
     def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:

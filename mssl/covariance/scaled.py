@@ -59,6 +59,7 @@ class Scaled(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """A process and groups, each in random units."""
         from .ar1 import AR1
         from .blocks import Blocks
 
@@ -67,15 +68,19 @@ class Scaled(Covariance):
 
     @property
     def n_noise(self) -> int:
+        """Number of white-noise entries that a sample of the base is made from."""
         return self.base.n_noise
 
     def diagonal(self) -> Array:
+        r"""Variances :math:`c_k^2(\Sigma_0)_{kk}`, ndarray of shape (n_features,)."""
         return self.scales**2 * self.base.diagonal()
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`C\,\Sigma_0\,C x`, of the shape of x."""
         return columns(self.scales, x) * self.base.apply(columns(self.scales, x) * x)
 
     def colour(self, z: Array) -> Array:
+        """Rows of the base, multiplied by the scales."""
         return self.base.colour(z) * self.scales
 
     def _unfolded(self) -> tuple[Covariance, Array, Array]:

@@ -76,6 +76,7 @@ class Spiked(Covariance):
 
     @classmethod
     def examples(cls) -> list[Covariance]:
+        """Four bases with one to three directions."""
         from .ar1 import AR1
         from .circulant import Circulant
         from .diagonal import Diagonal, Isotropic
@@ -95,15 +96,19 @@ class Spiked(Covariance):
 
     @property
     def n_noise(self) -> int:
+        """Number of white-noise entries of the base, and one more for each direction."""
         return self.base.n_noise + self.strengths.size
 
     def diagonal(self) -> Array:
+        r"""Variances :math:`(\Sigma_0)_{kk} + \sum_i \theta_i u_{ki}^2`, of shape (n_features,)."""
         return self.base.diagonal() + row_products(self.loadings, self.loadings)
 
     def apply(self, x: Array) -> Array:
+        r"""Product :math:`\Sigma_0 x + \sum_i \theta_i u_i u_i^\top x`, of the shape of x."""
         return self.base.apply(x) + self.loadings @ (self.loadings.T @ x)
 
     def colour(self, z: Array) -> Array:
+        r"""Rows of the base plus :math:`\sqrt{\theta_i}\,z\,u_i^\top`, z anew for each i."""
         n_base = self.base.n_noise
         return self.base.colour(z[:, :n_base]) + z[:, n_base:] @ self.loadings.T
 

@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -105,65 +107,95 @@ def definition(data: PatchData, objective: Objective, images: Images) -> Definit
     -------
     Definition
     """
-    n, areas = data.n_patches, np.asarray(data.areas)
-    shape = (n, data.n_clusters, data.n_areas)
-    phi, upsilon = _symbols("Phi", shape), _symbols("Upsilon", (n, n))
+    shape = (data.n_patches, data.n_clusters, data.n_areas)
+    square = (data.n_patches, data.n_patches)
+    phi, upsilon = _symbols("Phi", shape), _symbols("Upsilon", square)
     strengths = _symbols("z", (len(images), data.n_areas))
-    stopped_phi, stopped_upsilon = _symbols("Phi'", shape), _symbols("Upsilon'", (n, n))
+    stopped_phi, stopped_upsilon = _symbols("Phi'", shape), _symbols("Upsilon'", square)
     stopped = dict(zip(stopped_phi.ravel(), phi.ravel(), strict=True))
     stopped |= dict(zip(stopped_upsilon.ravel(), upsilon.ravel(), strict=True))
 
-    def outputs(b, view, phi, upsilon):
-        """Outputs of all patches as vectors over all features of all clusters."""
-        k, seen = images.clusters[b], images.visible[view, b]
-        content = [strengths[b, areas[k, q]] if seen[q] else sp.S(0) for q in range(n)]
-        result = []
-        for p in range(n):
-            odds = [sp.exp(content[q] * phi[p, k, areas[k, q]] + upsilon[p, q]) for q in range(n)]
-            total = sp.Add(*odds)
-            vector = [sp.S(0)] * (data.n_clusters * data.n_areas)
-            for q in range(n):
-                vector[k * data.n_areas + areas[k, q]] += odds[q] / total * content[q]
-            result.append(vector)
-        return result
-
-    def reconstruction():
-        total = sp.S(0)
-        for b in range(len(images)):
-            k, F = images.clusters[b], outputs(b, 0, phi, upsilon)
-            for p in np.flatnonzero(~images.visible[0, b]):
-                truth = [sp.S(0)] * (data.n_clusters * data.n_areas)
-                truth[k * data.n_areas + areas[k, p]] = strengths[b, areas[k, p]]
-                total += sp.Add(*((f - x) ** 2 for f, x in zip(F[p], truth, strict=True))) / 2
-        return total / len(images)
-
-    def contrast(part):
-        def pooled(b, view, *parameters):
-            return [sp.Add(*f) / n for f in zip(*outputs(b, view, *parameters), strict=True)]
-
-        first = [pooled(b, 0, phi, upsilon) for b in range(len(images))]
-        second = [pooled(b, 1, stopped_phi, stopped_upsilon) for b in range(len(images))]
-        temperature, total = sp.nsimplify(part.temperature), sp.S(0)
-        for b, u in enumerate(first):
-            logits = [
-                sp.Add(*(x * y for x, y in zip(u, v, strict=True))) / temperature for v in second
-            ]
-            total += sp.log(sp.Add(*(sp.exp(x) for x in logits))) - logits[b]
-        square = sp.Add(*(x**2 for x in (*phi.ravel(), *upsilon.ravel())))
-        return total / len(images) + sp.nsimplify(part.regularization) * square / 2
-
+    spelled = _Spelled(data, images, strengths)
+    state, fixed = (phi, upsilon), (stopped_phi, stopped_upsilon)
     if isinstance(objective, MAE):
-        loss = reconstruction()
+        loss = spelled.reconstruction(state)
     elif isinstance(objective, Contrastive):
-        loss = contrast(objective)
+        loss = spelled.contrast(objective, state, fixed)
     elif isinstance(objective, Combined):
-        loss = sp.nsimplify(objective.mae) * reconstruction()
-        loss += sp.nsimplify(objective.contrastive) * contrast(objective.contrastive_part)
+        loss = sp.nsimplify(objective.mae) * spelled.reconstruction(state)
+        part = spelled.contrast(objective.contrastive_part, state, fixed)
+        loss += sp.nsimplify(objective.contrastive) * part
     else:
         raise ValueError(
             f"definition knows MAE, Contrastive and Combined, got {type(objective).__name__}."
         )
     return Definition(loss, phi, upsilon, strengths, stopped)
+
+
+State: TypeAlias = tuple[np.ndarray, np.ndarray]  # symbols of Phi and of Upsilon
+
+
+@dataclass(frozen=True, eq=False)
+class _Spelled:
+    """Losses in symbols, with every score, softmax and patch."""
+
+    data: PatchData
+    images: Images
+    strengths: np.ndarray
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        return np.asarray(self.data.areas)
+
+    def _feature(self, k: int, area: int) -> int:
+        """Place of a feature among those of all clusters."""
+        return k * self.data.n_areas + area
+
+    def outputs(self, b: int, view: int, state: State) -> list[list[sp.Expr]]:
+        """Outputs of all patches as vectors over all features of all clusters."""
+        n, (phi, upsilon) = self.data.n_patches, state
+        k, seen = self.images.clusters[b], self.images.visible[view, b]
+        area, strengths = self.areas[k], self.strengths[b]
+        content = [strengths[area[q]] if seen[q] else sp.S(0) for q in range(n)]
+        result = []
+        for p in range(n):
+            odds = [sp.exp(content[q] * phi[p, k, area[q]] + upsilon[p, q]) for q in range(n)]
+            total = sp.Add(*odds)
+            vector = [sp.S(0)] * (self.data.n_clusters * self.data.n_areas)
+            for q in range(n):
+                vector[self._feature(k, area[q])] += odds[q] / total * content[q]
+            result.append(vector)
+        return result
+
+    def reconstruction(self, state: State) -> sp.Expr:
+        """Half the squared error on the masked patches of the first view."""
+        total = sp.S(0)
+        for b in range(len(self.images)):
+            k, F = self.images.clusters[b], self.outputs(b, 0, state)
+            for p in np.flatnonzero(~self.images.visible[0, b]):
+                area = self.areas[k, p]
+                truth = [sp.S(0)] * (self.data.n_clusters * self.data.n_areas)
+                truth[self._feature(k, area)] = self.strengths[b, area]
+                total += sp.Add(*((f - x) ** 2 for f, x in zip(F[p], truth, strict=True))) / 2
+        return total / len(self.images)
+
+    def _pooled(self, b: int, view: int, state: State) -> list[sp.Expr]:
+        outputs = zip(*self.outputs(b, view, state), strict=True)
+        return [sp.Add(*f) / self.data.n_patches for f in outputs]
+
+    def contrast(self, objective: Contrastive, state: State, fixed: State) -> sp.Expr:
+        """InfoNCE of the two views, no gradient through the second, and its penalty."""
+        batch = range(len(self.images))
+        first = [self._pooled(b, 0, state) for b in batch]
+        second = [self._pooled(b, 1, fixed) for b in batch]
+        temperature, total = sp.nsimplify(objective.temperature), sp.S(0)
+        for b, u in enumerate(first):
+            logits = [
+                sp.Add(*(x * y for x, y in zip(u, v, strict=True))) / temperature for v in second
+            ]
+            total += sp.log(sp.Add(*(sp.exp(x) for x in logits))) - logits[b]
+        square = sp.Add(*(x**2 for block in state for x in block.ravel()))
+        return total / len(self.images) + sp.nsimplify(objective.regularization) * square / 2
 
 
 def _symbols(name: str, shape: tuple[int, ...]) -> np.ndarray:

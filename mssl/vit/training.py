@@ -159,15 +159,9 @@ def train(
     batch_size = objective.check_batch(batch_size)
     freeze_positions = true_or_false(freeze_positions, "freeze_positions")
     progress = true_or_false(progress, "progress")
-    if record_every is None:
-        record_every = max(1, steps // 100)
-    record_every = positive_integer(record_every, "record_every")
+    plan = _plan_of(steps, record_every, snapshots)
     evaluation_batches = positive_integer(evaluation_batches, "evaluation_batches")
     checkpoint_every = positive_integer(checkpoint_every, "checkpoint_every")
-    snapshots = step_set(snapshots, "snapshots")
-    if snapshots and max(snapshots) > steps:
-        raise ValueError(f"snapshots must not lie beyond step {steps}, got {max(snapshots)}.")
-    plan = _Plan(steps, record_every, snapshots)
     if checkpoint is not None:
         of_kind(checkpoint, str | os.PathLike, "checkpoint", "the path of a file")
     evaluation, training = as_generator(rng).spawn(2)
@@ -239,6 +233,17 @@ class _Plan:
                 f"with record_every = {self.record_every}; take record_every = "
                 f"{next(fits, run.step)} or a multiple of it, or name another file to start anew."
             )
+
+
+def _plan_of(steps: int, record_every: int | None, snapshots: Iterable[int]) -> _Plan:
+    """The plan of checked arguments, or ValueError."""
+    if record_every is None:
+        record_every = max(1, steps // 100)
+    record_every = positive_integer(record_every, "record_every")
+    chosen = step_set(snapshots, "snapshots")
+    if chosen and max(chosen) > steps:
+        raise ValueError(f"snapshots must not lie beyond step {steps}, got {max(chosen)}.")
+    return _Plan(steps, record_every, chosen)
 
 
 class _Run:
@@ -397,7 +402,7 @@ class _Checkpoint:
             content[f"phi_{s}"], content[f"upsilon_{s}"] = kept.phi, kept.upsilon
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         try:
-            with open(temporary, "wb") as file:
+            with temporary.open("wb") as file:
                 np.savez(file, **content)
             temporary.replace(self.path)
         finally:
@@ -420,7 +425,7 @@ class _Checkpoint:
         if not self.path.exists():
             return
         try:
-            with open(self.path, "rb") as opened, np.load(opened) as file:
+            with self.path.open("rb") as opened, np.load(opened) as file:
                 content = {name: file[name] for name in file.files}
             identity = str(content["identity"])
         except PermissionError as error:  # may well be a good file, not to be deleted
