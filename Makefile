@@ -14,7 +14,7 @@ export PYTHONHASHSEED ?= 0
 export PYTHONUNBUFFERED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test long stress mutants figures bench lint format lock clean
+.PHONY: help environment book test long stress mutants figures bench lint format map lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,13 +48,17 @@ figures: environment ## write all figures and their data into figures/ (ARGS="--
 bench: environment ## measure speed and memory against the floor and the peers
 	@$(BIN)/python -m pytest benchmarks -m "bench or not bench" -s $(ARGS)
 
-lint: environment ## check style and formatting
+lint: environment ## check style, formatting and the map of the package
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/python tools/house_map.py --check
 
 format: environment ## mend style and formatting
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+map: environment ## write the map of the package into README.md and book/api.md
+	@$(BIN)/python tools/house_map.py
 
 lock: environment ## make requirements.txt and environment.yml from pyproject.toml (ARGS=--upgrade)
 	@$(BIN)/python tools/lock.py $(ARGS)

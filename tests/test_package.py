@@ -6,6 +6,7 @@ import subprocess
 import sys
 import zipfile
 from importlib.resources import files
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,18 @@ def test_parts_load_on_first_use():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["[]", "True", "MaskedRegression"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "book/api.md"])
+def test_the_map_of_the_house_is_what_the_modules_say(page):
+    spec = spec_from_file_location("house_map", ROOT / "tools" / "house_map.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert {Path(place).stem for place in tool.parts()} == parts()
+    text = (ROOT / page).read_text("utf-8")
+    assert tool.with_map(text) == text, "run `make map`"
 
 
 def test_the_example_of_the_readme_runs_and_theory_is_near(capsys):
