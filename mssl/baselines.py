@@ -61,6 +61,8 @@ def masked_predictor(precision) -> np.ndarray:
 
     .. math:: A = I - Q\,\mathrm{diag}(Q)^{-1}
 
+    Implements :theorem:`prop-pca-fill-in`.
+
     Parameters
     ----------
     precision : array-like of shape (n_features, n_features)

@@ -245,6 +245,8 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
     :math:`W = \lambda(XX^\top/n + \lambda)^{-1}`, the number of independent residuals
     :math:`n_{\rm eff} = (\mathrm{Tr}\,W^2)^2/\mathrm{Tr}\,W^4`.
 
+    Implements :theorem:`prop-loo-unbiased`.
+
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
@@ -270,6 +272,14 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
     GCV assumes that all rows have the same leverage and is wrong for rows of unequal scale. Its
     losses, made of training residuals, vary too little between rows, so its standard error is that
     of LOO times the ratio of the two estimates; it knows nothing of that bias.
+
+    References
+    ----------
+    D. M. Allen, The relationship between variable selection and data agumentation and a method
+    for prediction, Technometrics 16 (1974).
+
+    G. H. Golub, M. Heath and G. Wahba, Generalized cross-validation as a method for choosing a
+    good ridge parameter, Technometrics 21 (1979).
 
     Examples
     --------
@@ -462,6 +472,8 @@ def estimate_effective_ridge(X, ridge: float) -> EffectiveRidge:
         = \frac1\lambda\Big(1 - \frac{\widehat{\mathrm{df}}_1}n\Big), \qquad
         \widehat{\mathrm{df}}_2 = n\Big(1 - \frac{1}{\mathrm d\hat\kappa_=/\mathrm d\lambda}\Big).
 
+    Implements :theorem:`prop-ng-estimators`.
+
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
@@ -586,6 +598,11 @@ def estimate_spikes(X, ridge: float, rng, *, level: float = 0.05, flips: int = 9
     n and d. Noise that is itself correlated is *not* of this kind: then the edge is too low and
     eigenvalues of the noise are counted. All eigenvalues are compared with the edge of the largest
     one, and the variance of the spikes stays in the flipped matrices; both make the count cautious.
+
+    References
+    ----------
+    D. Hong, Y. Sheng and E. Dobriban, Selecting the number of components in PCA via random
+    signflips (2020).
     """
     X = _data(X)
     ridge = _one_ridge(ridge)

@@ -140,6 +140,8 @@ def conditional_fill(X, precision) -> np.ndarray:
 
     .. math:: \hat x_h = -Q_{hh}^{-1} Q_{hv}\, x_v
 
+    Implements :theorem:`thm-fill-all` and :theorem:`prop-fill-best`.
+
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)
@@ -225,6 +227,8 @@ def expected_moments(X, precision) -> tuple[np.ndarray, np.ndarray]:
         \mathrm{E}[x \mid x_v] = \hat x, \qquad
         \mathrm{E}[x x^\top \mid x_v] = \hat x \hat x^\top + (Q_{hh})^{-1}\ \text{on}\ h \times h
 
+    Implements :theorem:`prop-em-rounds`.
+
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)
@@ -237,6 +241,11 @@ def expected_moments(X, precision) -> tuple[np.ndarray, np.ndarray]:
         Mean over the rows of the first.
     moment : ndarray of shape (n_features, n_features)
         Mean over the rows of the second.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird and D. B. Rubin, Maximum likelihood from incomplete data via the
+    EM algorithm, Journal of the Royal Statistical Society B 39 (1977).
     """
     X = _holed_rows(X)
     if not len(X):
@@ -312,6 +321,8 @@ class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     .. math:: \hat x_h = \bar x_h - Q_{hh}^{-1} Q_{hv}\,(x_v - \bar x_v), \qquad
               Q = (S + \lambda I)^{-1}
 
+    Implements :theorem:`thm-fill-all` and :theorem:`prop-em-rounds`.
+
     Parameters
     ----------
     ridges : float or sequence of float
@@ -354,6 +365,11 @@ class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     outset. It cannot be chosen by leave-one-out then; try several on entries hidden on purpose
     (:func:`punch_holes`). Without rounds such data are refused, and so is a column without any
     observed entry.
+
+    References
+    ----------
+    A. P. Dempster, N. M. Laird and D. B. Rubin, Maximum likelihood from incomplete data via the
+    EM algorithm, Journal of the Royal Statistical Society B 39 (1977).
 
     Examples
     --------

@@ -65,6 +65,8 @@ def learning_curve(X, n_samples: int, ridges) -> LearningCurve:
     :math:`\mathrm{df}_2 = N\,(1 - 1/\kappa'(\mu))` for
     :math:`\kappa(\mu) = \mu/(1 - \mathrm{df}_1(\mu)/N)`.
 
+    Implements :theorem:`prop-learning-curve`.
+
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)

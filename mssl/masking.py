@@ -398,6 +398,8 @@ def best_predictor(second_moment, law: MaskLaw, ridge: float = 0.0) -> Array:
 
     .. math:: (S \circ W_k + \lambda I)\,a_k = s_k \circ w_k, \qquad k = 1, \dots, d
 
+    Implements :theorem:`prop-mask-normal`.
+
     Parameters
     ----------
     second_moment : array-like of shape (n_features, n_features)

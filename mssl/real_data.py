@@ -185,6 +185,11 @@ def digits(pool: int = 2) -> RealTable:
     Pixels do not have unit variance: that would give a pixel of the margin, lit by a handful of
     images, the weight of one in the middle. Without the margin's constant pixels the second
     moments are invertible.
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document
+    recognition, Proceedings of the IEEE 86 (1998).
     """
     if isinstance(pool, bool) or not isinstance(pool, Integral) or pool not in (1, 2, 4, 7):
         raise ValueError(f"pool must be 1, 2, 4 or 7, which divide 28, got {pool!r}.")
@@ -239,6 +244,11 @@ def prices() -> RealTable:
     The file holds each price over the price on the day before the first, not over that of the
     day before; the price relatives are the quotients of successive rows. Nothing is clipped: a
     few shares have one day that moves them by half or more.
+
+    References
+    ----------
+    A. Borodin, R. El-Yaniv and V. Gogan, Can we learn to beat the best stock, Journal of
+    Artificial Intelligence Research 21 (2004).
     """
     content = _packaged(
         "share prices",

@@ -634,7 +634,10 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def D_(self):
-        """ndarray of shape (n_features,): the diagonal of Q; 1/D_kk - ridge is x_k'r_k/n."""
+        """ndarray of shape (n_features,): the diagonal of Q; 1/D_kk - ridge is x_k'r_k/n.
+
+        Implements :theorem:`cor-minimum`.
+        """
         return self._fitted.D
 
     @property
@@ -663,7 +666,15 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def gcv_error_by_feature_(self):
-        """ndarray of shape (n_features,): training error over the squared mean of 1 - h_ik."""
+        """ndarray of shape (n_features,): training error over the squared mean of 1 - h_ik.
+
+        Implements :theorem:`prop-gcv`.
+
+        References
+        ----------
+        G. H. Golub, M. Heath and G. Wahba, Generalized cross-validation as a method for
+        choosing a good ridge parameter, Technometrics 21 (1979).
+        """
         errors = self._unmasked.errors
         if errors.doubt is not None:
             exchange.warn_of_digits(errors.doubt.train, "errors of generalised cross-validation")
@@ -789,6 +800,8 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            h_{ik} = \frac{g_i - P_{ik}^2/Q_{kk}}{n}, \qquad
            P = XQ, \quad g_i = x_i^\top Q x_i
 
+        Implements :theorem:`thm-loo`.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -812,6 +825,11 @@ class _MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         \lambda \lVert a \rVert^2`: the penalty of the sum of squares stays :math:`n\lambda`. A
         refit by :class:`MaskedRegression` on the n - 1 rows therefore takes
         ``ridge * n / (n - 1)``.
+
+        References
+        ----------
+        D. M. Allen, The relationship between variable selection and data agumentation and a
+        method for prediction, Technometrics 16 (1974).
         """
         solution = self._unmasked
         X = self._validate(X, reset=False)
@@ -835,6 +853,9 @@ class MaskedRegression(_MaskedBase):
        \hat A = \arg\min_{\operatorname{diag} A = 0}
        \tfrac1n \lVert X - XA \rVert_F^2 + \lambda \lVert A \rVert_F^2 = I - Q D^{-1}, \qquad
        Q = (\tfrac1n X^\top X + \lambda I)^{-1}, \quad D = \operatorname{diag}(Q)
+
+    Implements :theorem:`thm-closed-form`, :theorem:`prop-residual` and
+    :theorem:`thm-mask-closed`.
 
     Parameters
     ----------
@@ -978,6 +999,8 @@ def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
     r"""Learn the best linear predictor of hidden coordinates, for any law of masks.
 
     .. math:: (S \circ W_k + \lambda I)\,a_k = s_k \circ w_k, \qquad S = \tfrac1n X^\top X
+
+    Implements :theorem:`prop-mask-normal` and :theorem:`thm-mask-closed`.
 
     Parameters
     ----------

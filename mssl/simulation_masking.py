@@ -310,6 +310,8 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
 
     with :math:`N_k` the number of pairs of a sample and a mask that hide k.
 
+    Implements :theorem:`prop-mask-explicit`.
+
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
@@ -411,6 +413,8 @@ def measure_diagonal_replacement(
     n_jobs: int | None = -1,
 ) -> MeasuredReplacement:
     """Fit with diag(S) and with diag(Sigma) on the same rows, and compare.
+
+    Implements :theorem:`lem-mask-diagonal`.
 
     Parameters
     ----------

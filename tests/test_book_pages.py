@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+import sys
 import threading
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_ext"))
+from implementations import implementations  # noqa: E402 - needs the line above
+
 SITE = ROOT / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -90,6 +94,15 @@ def test_links_within_the_book_lead_somewhere(name):
 def test_images_say_in_words_what_they_show(name):
     silent = [image for image in parsed(SITE / name).images if not (image.get("alt") or "").strip()]
     assert silent == []
+
+
+@built
+def test_theorems_and_code_lead_to_each_other():
+    api = SITE / "book" / "api.html"
+    for label, names in implementations().items():
+        (page,) = (p for p in SITE.glob("book/*.html") if label in parsed(p).anchors)
+        assert {f"api.html#{name}" for name in names} <= set(parsed(page).links), label
+        assert f"{page.name}#{label}" in parsed(api).links
 
 
 @built

@@ -11,15 +11,20 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
+from docutils import nodes
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
+from sphinx import addnodes
 from sphinx.util import logging
+from sphinx_proof.domain import ProofXRefRole
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(HERE)]
+from implementations import implementations  # noqa: E402 - needs the line above
+
 from tests.ledger.book import claims  # noqa: E402 - needs the line above
 
 CACHES = Path("_build", "execute")
@@ -185,7 +190,36 @@ def say_types_in_words(app, what, name, obj, options, lines) -> None:
     ]
 
 
+def name_implementations(app, doctree) -> None:
+    """Say below each theorem which parts of the package implement it, with links to them."""
+    implemented = app.mssl_implementations = getattr(app, "mssl_implementations", None) or (
+        implementations()
+    )
+    for theorem in list(doctree.findall(lambda node: isinstance(node, nodes.Element))):
+        names = implemented.get(theorem.get("label", ""), ())
+        if not names:
+            continue
+        line = nodes.paragraph("", "In the package: ", classes=["implemented-by"])
+        for i, name in enumerate(names):
+            link = addnodes.pending_xref(
+                "",
+                nodes.literal("", name.removeprefix("mssl.")),
+                refdomain="py",
+                reftype="obj",
+                reftarget=name,
+                refdoc=app.env.docname,
+                refexplicit=True,
+                refwarn=True,
+            )
+            line += [*([nodes.Text(", ")] if i else []), link]
+        line += nodes.Text(".")
+        theorem.parent.insert(theorem.parent.index(theorem) + 1, line)
+
+
 def setup(app):
+    # In docstrings: :theorem:`label` leads to a theorem, proposition, lemma or corollary.
+    app.add_role("theorem", ProofXRefRole())
+    app.connect("doctree-read", name_implementations)
     app.connect("config-inited", set_execution_cache, priority=100)
     app.connect("config-inited", isolate_kernels)
     app.connect("env-before-read-docs", execute_side_by_side)

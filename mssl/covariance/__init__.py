@@ -5,7 +5,7 @@ that a structured one works at a million coordinates.
 """
 
 from .ar1 import AR1
-from .base import Covariance, Resolvent
+from .base import Covariance, Population, Resolvent
 from .blocks import Blocks
 from .circulant import Circulant
 from .dense import Dense
@@ -21,6 +21,7 @@ __all__ = [
     "Dense",
     "Diagonal",
     "Isotropic",
+    "Population",
     "Resolvent",
     "Scaled",
     "Spiked",

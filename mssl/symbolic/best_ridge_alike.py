@@ -57,6 +57,8 @@ def best_ridge() -> BestRidge:
         \lambda^* \simeq \gamma\,\frac{\mu_1^3}{\mu_2 - \mu_1^2} \;(\gamma \to \infty), \qquad
         m_j = \langle s^{-j}\rangle, \; \mu_j = \langle s^j\rangle
 
+    Implements :theorem:`prop-best-ridge-alike`.
+
     Returns
     -------
     BestRidge

@@ -77,6 +77,8 @@ def best_ridge_two_atoms() -> TwoAtomBestRidge:
     equicorrelated unit-variance coordinates (correlation :math:`\rho`) are of this kind with
     :math:`a = 1 + (m-1)\rho`, :math:`b = 1 - \rho`, :math:`w = 1/m`, and have a constant diagonal.
 
+    Implements :theorem:`prop-best-ridge-alike`.
+
     Returns
     -------
     TwoAtomBestRidge

@@ -36,6 +36,8 @@ def ar1_best_ridge() -> AR1BestRidge:
 
     The curve is :func:`best_ridge` with the closed :math:`r_1 = (1 - 1/W)/\kappa` of :func:`ar1`.
 
+    Implements :theorem:`prop-best-ridge-alike`.
+
     Returns
     -------
     AR1BestRidge

@@ -32,6 +32,8 @@ def best_ridge_diagonal(m: int = 3) -> DiagonalBestRidge:
     The best predictor is zero, so the test error falls towards :math:`s_k` as the ridge grows,
     whatever the variances. Isotropic noise is the case m = 1.
 
+    Implements :theorem:`prop-best-ridge`.
+
     Parameters
     ----------
     m : int

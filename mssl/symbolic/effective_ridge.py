@@ -33,6 +33,8 @@ def ridge_derivative(population: SymbolicPopulation | None = None) -> RidgeDeriv
     With :math:`F(\kappa, \lambda) = \kappa - \kappa\,\mathrm{df}_1(\kappa)/n - \lambda` the
     derivative is :math:`-F_\lambda/F_\kappa`.
 
+    Implements :theorem:`cor-kappa-derivative`.
+
     Parameters
     ----------
     population : SymbolicPopulation, optional
@@ -82,6 +84,8 @@ def kappa_newton(m: int = 3) -> KappaNewton:
     F is convex with :math:`F(0) = -\lambda < 0`, so it has one positive root and a positive slope
     there and beyond. From :math:`\kappa^{(0)} = \lambda + \frac1n\operatorname{Tr}\Sigma`, where F
     is positive, Newton's iterates decrease to the root and never pass it.
+
+    Implements :theorem:`prop-newton`.
 
     Parameters
     ----------

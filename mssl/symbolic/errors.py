@@ -41,6 +41,8 @@ def risk_equivalents(population: SymbolicPopulation | None = None) -> RiskEquiva
     Norm: column k of :math:`I - \hat A` is :math:`q_k/Q_{kk}`, so
     :math:`\|a_k\|^2 = (Q^2)_{kk}/Q_{kk}^2 - 1` with :math:`Q^2 = -dQ/d\lambda`.
 
+    Implements :theorem:`thm-test-error`, :theorem:`thm-train-error` and :theorem:`prop-norm`.
+
     Parameters
     ----------
     population : SymbolicPopulation, optional

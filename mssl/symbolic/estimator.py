@@ -32,6 +32,8 @@ def closed_form(d: int = 3) -> ClosedForm:
     :math:`a_k = (S_{-k,-k} + \lambda I)^{-1} S_{-k,k}`, with a zero in row k; the inverse of the
     partitioned matrix turns all of them into one inverse.
 
+    Implements :theorem:`thm-closed-form`, :theorem:`cor-minimum` and :theorem:`prop-residual`.
+
     Parameters
     ----------
     d : int

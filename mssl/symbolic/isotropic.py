@@ -47,6 +47,8 @@ def isotropic_kappa() -> IsotropicKappa:
     .. math::
         \rho(x) = \frac{\sqrt{(s_+ - x)(x - s_-)}}{2\pi\gamma s x}
 
+    Implements :theorem:`thm-marchenko-pastur`.
+
     Returns
     -------
     IsotropicKappa
@@ -58,6 +60,11 @@ def isotropic_kappa() -> IsotropicKappa:
     -----
     For gamma > 1 the law also has an atom of mass 1 - 1/gamma at zero, which ``density`` (the
     continuous part) leaves out and ``stieltjes`` includes.
+
+    References
+    ----------
+    V. A. Marchenko and L. A. Pastur, Distribution of eigenvalues for some sets of random
+    matrices, Mathematics of the USSR-Sbornik 1 (1967).
     """
     offset = lam + gamma * s - s
     discriminant = offset**2 + 4 * lam * s
@@ -118,12 +125,19 @@ def isotropic_risk() -> IsotropicRisk:
     It is :math:`E = s/(1 - \mathrm{df}_2/n) = s\,d\kappa/d\lambda`: with nothing to predict, the
     test error is the noise times the sensitivity of kappa.
 
+    Implements :theorem:`prop-isotropic`.
+
     Returns
     -------
     IsotropicRisk
         ``claims``: closed form against the general formula at the closed kappa; the training
         error and the norm against :math:`-m'(\lambda)/m^2 - 1`, m the Stieltjes transform of
         :func:`isotropic_kappa`; the series for a large ridge.
+
+    References
+    ----------
+    E. Dobriban and S. Wager, High-dimensional asymptotics of prediction: ridge regression and
+    classification, Annals of Statistics 46 (2018).
     """
     base = isotropic_kappa()
     total = lam + s + gamma * s

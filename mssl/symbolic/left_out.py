@@ -38,6 +38,8 @@ def leave_one_out() -> LeaveOneOut:
     as strongly as the fit did. Sherman and Morrison give the new inverse, and the residual is a
     ratio of two of its bilinear forms.
 
+    Implements :theorem:`thm-loo`.
+
     Returns
     -------
     LeaveOneOut
@@ -49,6 +51,11 @@ def leave_one_out() -> LeaveOneOut:
     -----
     With one other coordinate (d = 2) the refit is a scalar ridge regression, which
     is how the explicit claim is computed: it uses neither Q nor the closed form.
+
+    References
+    ----------
+    D. M. Allen, The relationship between variable selection and data agumentation and a method
+    for prediction, Technometrics 16 (1974).
     """
     g, p, q = sp.symbols("g p q", positive=True)
     leverage = (g - p**2 / q) / n

@@ -38,6 +38,8 @@ def ridgeless_many_samples(population: SymbolicPopulation | None = None) -> Ridg
     :math:`\|a^*_k\|^2 = (\Sigma^{-2})_{kk}/(\Sigma^{-1})_{kk}^2 - 1` the norm of the Bayes
     predictor: the norm is a bias-free part plus the noise that fitting adds.
 
+    Implements :theorem:`prop-ridgeless-over`.
+
     Parameters
     ----------
     population : SymbolicPopulation, optional
@@ -54,6 +56,11 @@ def ridgeless_many_samples(population: SymbolicPopulation | None = None) -> Ridg
     -----
     Valid for n > d and a nonsingular covariance. Uncorrelated coordinates of equal variance have
     :math:`\|a_k\|^2 \to \gamma/(1 - \gamma)` although their best predictor is zero.
+
+    References
+    ----------
+    T. Hastie, A. Montanari, S. Rosset and R. J. Tibshirani, Surprises in high-dimensional
+    ridgeless least squares interpolation, Annals of Statistics 50 (2022).
     """
     population = atoms(2) if population is None else population
     size = population.size
@@ -114,6 +121,8 @@ def ridgeless_few_samples() -> RidgelessFewSamples:
     :math:`\kappa_0` is the positive root of a quadratic; the product of its roots is
     :math:`ab(1 - \gamma) < 0`, so there is exactly one.
 
+    Implements :theorem:`prop-ridgeless-under` and :theorem:`prop-peak`.
+
     Returns
     -------
     RidgelessFewSamples
@@ -123,6 +132,11 @@ def ridgeless_few_samples() -> RidgelessFewSamples:
     Notes
     -----
     Valid for gamma > 1; the claims substitute :math:`\gamma = 1 + e` with :math:`e > 0`.
+
+    References
+    ----------
+    T. Hastie, A. Montanari, S. Rosset and R. J. Tibshirani, Surprises in high-dimensional
+    ridgeless least squares interpolation, Annals of Statistics 50 (2022).
     """
     e = sp.Symbol("e", positive=True)
     risk, effective = isotropic_risk(), isotropic_kappa().kappa

@@ -48,12 +48,22 @@ def isotropic_spike() -> IsotropicSpike:
     D is a multiple of I, so that all eigenvectors are those of S; with t as parameter,
     :math:`k = (s - t)^{-1}` and :math:`1 - 1/t = \gamma k`, everything is rational.
 
+    Implements :theorem:`cor-isotropic-spike` and :theorem:`cor-critical-powers`.
+
     Returns
     -------
     IsotropicSpike
         ``claims``: bulk, edge, threshold and outlier equations; the overlap from the general
         formula of outliers; its denominator as a slope; the eigenvalue of A_hat; series at the
         threshold and for a strong spike.
+
+    References
+    ----------
+    J. Baik, G. Ben Arous and S. Péché, Phase transition of the largest eigenvalue for nonnull
+    complex sample covariance matrices, Annals of Probability 33 (2005).
+
+    D. Paul, Asymptotics of sample eigenstructure for a large dimensional spiked covariance
+    model, Statistica Sinica 17 (2007).
     """
     t = sp.Symbol("t", positive=True)
     place = t + gamma * t / (t - 1)
@@ -289,6 +299,8 @@ def two_level_threshold() -> TwoLevelThreshold:
         \theta_c \to \sqrt\gamma\,\Big(\frac ma + \frac{1-m}b\Big)^{-1},
 
     the threshold of a person who knows the variances and divides by them.
+
+    Implements :theorem:`prop-two-level-threshold`.
 
     Returns
     -------

@@ -111,6 +111,10 @@ def attention_distance(
     -------
     float or ndarray of shape (n_patches,)
 
+    References
+    ----------
+    N. Park and others, What do self-supervised vision transformers learn?, ICLR 2023.
+
     Examples
     --------
     >>> import numpy as np

@@ -81,6 +81,11 @@ class PatchData:
     -----
     Only :attr:`areas` and what needs it cost memory of order K P; the sizes alone, which the mean
     field needs, are free at any P.
+
+    References
+    ----------
+    Y. Huang, Z. Wen, Y. Chi and Y. Liang, A theoretical analysis of self-supervised learning
+    for vision transformers (2025).
     """
 
     n_patches: int
@@ -248,6 +253,8 @@ class PatchData:
         To leading order and up to a factor 1 - mask_rate, :math:`P^\Delta` is how much faster
         than its own feature a local patch first unlearns the global one, see
         :func:`mssl.vit.symbolic.growth_rates`.
+
+        Implements :theorem:`cor-vit-gap`.
         """
         return (1 - self.local_exponent) - 2 * (1 - self.global_exponent)
 
@@ -266,6 +273,8 @@ class PatchData:
         A masked patch is reproduced exactly by attention on visible patches of its own area. When
         that area has none, nothing visible is correlated with it in direction, and the best
         output is 0, reached by attention on masked patches.
+
+        Implements :theorem:`thm-vit-floor`.
         """
         P, h = self.n_patches, self.n_hidden
         sizes = self.sizes[self.sizes <= h].astype(float)
@@ -341,7 +350,10 @@ class PatchData:
         return Images(clusters, strengths, marks >= least)
 
     def expected_visible(self) -> Array:
-        """Mean number of visible patches of each area, ndarray of shape (n_areas,)."""
+        """Mean number of visible patches of each area, ndarray of shape (n_areas,).
+
+        Implements :theorem:`lem-vit-counts`.
+        """
         return self.sizes * (1 - self.n_hidden / self.n_patches)
 
     @property

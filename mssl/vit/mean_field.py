@@ -98,6 +98,8 @@ def mean_field(
     unknowns are five: to the own, the global and another local feature for a local patch, to the
     global and a local one for a global patch.
 
+    Implements :theorem:`prop-vit-symmetry` and :theorem:`thm-vc-equal`.
+
     Parameters
     ----------
     data : PatchData
@@ -722,6 +724,8 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
               \dot\Phi_{\mathrm{own}}(t_c) = -\dot\Phi_{\mathrm{global}}(t_c), \qquad
               A_{\mathrm{own}}(t_2) = \tfrac12
 
+    Implements :theorem:`prop-vit-symmetry`.
+
     Parameters
     ----------
     data : PatchData
@@ -795,6 +799,8 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     so that :math:`t_2 = b^{-1} \int_0^\infty d\Phi / \mathbb E z^3 e^{z\Phi}` is of order
     :math:`P^{1 - \kappa_s}` and :math:`t_1 = a^{-1} \int_0^1 d\Phi / \mathbb E z^3 e^{-2 z \Phi}`
     of order :math:`P^{2 (1 - \kappa_c)}`.
+
+    Implements :theorem:`prop-vit-reduced` and :theorem:`cor-vit-phases`.
 
     Parameters
     ----------

@@ -117,7 +117,10 @@ class Attention:
 
     @property
     def on_areas(self) -> Array:
-        """The shares without the masked patches, (n_areas, n_images, n_patches)."""
+        """The shares without the masked patches, (n_areas, n_images, n_patches).
+
+        Implements :theorem:`lem-vit-areas`.
+        """
         return self.shares[:-1]
 
     def outputs(self) -> Array:

@@ -124,6 +124,15 @@ class MAE(Objective):
 
     The second form uses that features are orthonormal; a(p) is the area of p. The derivative in a
     share is :math:`g_{p,m} = z_m^2 (A_{p,m} - [m = a(p)])` for masked p and 0 for visible p.
+
+    Implements :theorem:`thm-vit-gradient`.
+
+    References
+    ----------
+    K. He and others, Masked autoencoders are scalable vision learners, CVPR 2022.
+
+    Y. Huang, Z. Wen, Y. Chi and Y. Liang, A theoretical analysis of self-supervised learning
+    for vision transformers (2025).
     """
 
     def _loss_and_slopes(self, data, parameters, seen):
@@ -154,6 +163,8 @@ class Contrastive(Objective):
     on the second view of image b', through which no gradient flows. Images of different clusters
     have similarity 0, as their features are orthogonal.
 
+    Implements :theorem:`lem-vc-similarity` and :theorem:`thm-vc-gradient`.
+
     Parameters
     ----------
     temperature : float
@@ -167,6 +178,14 @@ class Contrastive(Objective):
     pooled over P patches, so that the gradient in one patch's coordinates is of order 1/P: a
     learning rate that suits :class:`MAE` wants a factor of about P here, and a regularisation of
     order 1/P competes with the rest.
+
+    References
+    ----------
+    A. van den Oord, Y. Li and O. Vinyals, Representation learning with contrastive predictive
+    coding (2018).
+
+    Y. Huang, Z. Wen, Y. Chi and Y. Liang, A theoretical analysis of self-supervised learning
+    for vision transformers (2025).
     """
 
     temperature: float
@@ -217,6 +236,8 @@ class Combined(Objective):
 
     The reconstruction is that of the first view, the one through which the contrastive gradient
     flows as well.
+
+    Implements :theorem:`prop-between-gradient`.
 
     Parameters
     ----------

@@ -231,6 +231,8 @@ class GradientRule:
 def gradient_rule() -> GradientRule:
     """Derive the gradient in Phi by differentiating through the softmax.
 
+    Implements :theorem:`lem-vit-error` and :theorem:`thm-vit-gradient`.
+
     Returns
     -------
     GradientRule
@@ -298,6 +300,8 @@ class GrowthRates:
 def growth_rates() -> GrowthRates:
     """Derive the first step of masked reconstruction and its information gap.
 
+    Implements :theorem:`thm-vit-first-rates` and :theorem:`cor-vit-gap`.
+
     Returns
     -------
     GrowthRates
@@ -359,6 +363,8 @@ class ContrastiveGrowthRates:
 
 def contrastive_growth_rates() -> ContrastiveGrowthRates:
     """Derive the first step of contrast.
+
+    Implements :theorem:`thm-vc-first` and :theorem:`cor-vc-ratio`.
 
     Returns
     -------
@@ -427,6 +433,8 @@ class SymbolicPhaseTimes:
 
 def phase_times() -> SymbolicPhaseTimes:
     """Solve the reduced equations and read the phase times off.
+
+    Implements :theorem:`prop-vit-reduced` and :theorem:`cor-vit-phases`.
 
     Returns
     -------
