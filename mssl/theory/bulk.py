@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._types import Array
 from ..covariance import AR1, Covariance, Diagonal, Isotropic, Scaled, Spiked
 from ..validation import covariance_model
 from .ensemble import unscaled
 
 __all__ = ["split_spikes"]
-
-Array = np.ndarray
 
 # Relative change of D, and share of a direction, above which a coordinate is treated one by one.
 LOCAL = 5e-2
@@ -118,14 +117,14 @@ def without_silent(base: Covariance, excess: Array) -> Covariance:
     return Diagonal(np.where(silent, 0.0, base.diagonal()))
 
 
-def is_stationary(base, n_samples):
+def is_stationary(base: Covariance, n_samples: int):
     """Whether D is to be that of the interior: a process with ends, and fewer samples than d."""
     while isinstance(base, Scaled) and np.all(base.scales == base.scales[0]):
         base = base.base
     return isinstance(base, AR1) and n_samples < base.d
 
 
-def _equal_values(values, gap=EQUAL):
+def _equal_values(values: Array, gap: float = EQUAL):
     """Number of the group of equal values that each coordinate belongs to."""
     order = np.argsort(values, kind="stable")
     new = np.concatenate([[False], np.diff(values[order]) > gap * values[order][1:]])
@@ -134,14 +133,14 @@ def _equal_values(values, gap=EQUAL):
     return group
 
 
-def _group_means(group, values, counted):
+def _group_means(group: Array, values: Array, counted: Array):
     """Mean over the counted coordinates of the group of each; 1 where none counts."""
     counts = np.bincount(group, counted)
     sums = np.bincount(group, counted * values)
     return np.where(counts > 0, sums / np.maximum(counts, 1.0), 1.0)[group]
 
 
-def _local(change, base, strengths, directions):
+def _local(change: Array, base: Array, strengths: Array, directions: Array):
     """Coordinates whose D a direction changes because much of it lies on them.
 
     A direction that is spread evenly moves D by O(1/d) everywhere, or by as much everywhere.
@@ -180,7 +179,7 @@ def depth_and_unit(*units: Units) -> tuple[float, float]:
     return deepest / SHALLOW, 1.0 / float(np.mean(units[0].weights))
 
 
-def bulk_weights(full: Units, base: Units, strengths, directions):
+def bulk_weights(full: Units, base: Units, strengths: Array, directions: Array):
     r"""D and beta of the bulk, and the coordinates that differ from it.
 
     .. math:: D_{0,k} = D_k(\Sigma_0)\,\overline{D(\Sigma)/D(\Sigma_0)}
@@ -208,7 +207,7 @@ def bulk_weights(full: Units, base: Units, strengths, directions):
         group = np.unique(np.stack([group, alike]), axis=1, return_inverse=True)[1].reshape(-1)
     regular = (~local).astype(float)
 
-    def applied(values, quotient):
+    def applied(values: Array, quotient: Array):
         mean = _group_means(group, quotient, regular)
         uneven = np.any(regular * np.abs(quotient / mean - 1.0) > LOCAL)
         return values * np.where(local, 1.0, quotient if uneven else mean)
@@ -217,12 +216,12 @@ def bulk_weights(full: Units, base: Units, strengths, directions):
     return applied(base.weights, ratio), floor, np.flatnonzero(local)
 
 
-def _quotient(full, base):
+def _quotient(full: Array, base: Array):
     """full / base, 1 where both are 0."""
     return np.divide(full, base, out=np.ones(base.size), where=base != 0)
 
 
-def interior_weights(full: Units, base: Units, strengths, directions):
+def interior_weights(full: Units, base: Units, strengths: Array, directions: Array):
     """The same for a process with ends, whose bulk has one D, and one beta, throughout."""
     _, _, spiked = bulk_weights(full, base, strengths, directions)
     weights, floor = (np.full(base.weights.size, np.mean(np.delete(v, spiked))) for v in full[:2])
@@ -235,7 +234,7 @@ def interior_weights(full: Units, base: Units, strengths, directions):
     return weights, floor, np.sort(local[np.argsort(-change[local], kind="stable")[:largest]])
 
 
-def settle(weights, floor, n_samples):
+def settle(weights: Array, floor: Array | float, n_samples: int):
     """Give coordinates whose levels nearly agree one level, where they are more than n.
 
     Either they stand apart from all others, or at least a third of them agree already. The mean of

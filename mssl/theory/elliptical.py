@@ -98,6 +98,8 @@ def elliptical_risk(
         \mathcal E_k^{\rm train} = \frac{(R\Sigma R)_{kk}}{R_{kk}^2}\,(t - \lambda t')
             = \mathcal E_k^{\rm test}\;\mathrm{E}_\tau\frac\tau{(1+\tau\delta)^2} .
 
+    Implements :theorem:`thm-ng-elliptical` and :theorem:`thm-ng-train`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -127,13 +129,19 @@ def elliptical_risk(
     :class:`~mssl.theory.SSRTheory`, with :math:`t = \lambda/\kappa`. With f the right-hand side
     as a function of t, f increases and f(t)/t decreases, so that the root is unique; it is
     bracketed and found by Brent's method.
+
+    References
+    ----------
+    N. El Karoui, Concentration of measure and spectra of random matrices: applications to
+    correlation matrices, elliptical distributions and beyond, Annals of Applied Probability 19
+    (2009).
     """
     covariance_model(covariance)
     n, ridge = positive_integer(n_samples, "n_samples"), positive(ridge, "ridge")
     tau = np.array(positive_vector(scales, "scales"))
     tau /= tau.mean()
 
-    def log_ratio(log_t):
+    def log_ratio(log_t: float):
         """log f(t)/t, which decreases through 0 at the root."""
         resolvent = covariance.resolvent(ridge, np.exp(log_t))
         delta = float(resolvent.sigma_trace) / n

@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
+from .._types import Array, Points, Scalar
 from ..covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Scaled
 from ..exceptions import ConvergenceError
 from .pencil import Pencil
 from .state import StoredByFields
 
 __all__ = ["Ensemble"]
-
-Array = np.ndarray
 
 # Products of points and atoms that are worked on at once; keeps the arrays inside the cache.
 CHUNK = 1 << 16
@@ -69,6 +68,8 @@ class Ensemble(StoredByFields):
 
         F(s, z) = \rho\,s - 1 + \frac{s}{n} \mathrm{Tr}\,\Sigma R = 0 .
 
+    Implements :theorem:`thm-spec-equivalent` and :theorem:`lem-spec-diagonal`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -115,25 +116,26 @@ class Ensemble(StoredByFields):
     depth: float = 1.0
     unit: float = 1.0
 
-    def eigenvalue(self, z):
+    def eigenvalue(self, z: Scalar):
         """The eigenvalue of the matrix of interest that belongs to one of M."""
         return (1.0 - self.depth) + z / self.unit
 
-    def place(self, nu):
+    def place(self, nu: Scalar):
         """The inverse of `eigenvalue`."""
         return self.unit * (nu - (1.0 - self.depth))
 
-    def coefficient(self, z):
+    def coefficient(self, z: Scalar):
         r""":math:`1 - 1/\nu` at :math:`\nu` = `eigenvalue` (z)."""
         excess = z / self.unit - self.depth
         return excess / (1.0 + excess)
 
-    def place_of_coefficient(self, a):
+    def place_of_coefficient(self, a: Scalar):
         """The inverse of `coefficient`."""
         return self.unit * (self.depth + a / (1.0 - a))
 
     @property
     def d(self) -> int:
+        """Number of coordinates."""
         return self.covariance.d
 
     @property
@@ -170,11 +172,11 @@ class Ensemble(StoredByFields):
             top = max(top, float(np.linalg.norm(x)))
         return top
 
-    def resolvent(self, s, z):
+    def resolvent(self, s: Scalar, z: Scalar):
         """The model's resolvent R at one point."""
         return self.covariance.resolvent(self.floor - z / self.weights, s)
 
-    def traces(self, s, z) -> Traces:
+    def traces(self, s: Points, z: Points) -> Traces:
         """All functionals at points s and z of equal shape (n_points,)."""
         s, z = np.atleast_1d(s), np.atleast_1d(z)
         if self.law is not None:
@@ -220,8 +222,10 @@ class Ensemble(StoredByFields):
             return None
         return negative - (self.n_samples if s < 0 else 0)
 
-    def solve(self, z, guess=None) -> Array:
+    def solve(self, z: Points, guess: Array | None = None) -> Array:
         r"""The root s at each point, on the branch that is analytic in the upper half-plane.
+
+        Implements :theorem:`prop-spec-branch`.
 
         Parameters
         ----------
@@ -252,7 +256,7 @@ class Ensemble(StoredByFields):
             )
         return s
 
-    def attempt(self, z, guess=None) -> Array:
+    def attempt(self, z: Points, guess: Array | None = None) -> Array:
         """Like `solve`, with NaN where there is no root."""
         z = np.asarray(z, dtype=complex)
         if self.law is None and self.pencil is None:
@@ -269,7 +273,7 @@ class Ensemble(StoredByFields):
         s[todo] = np.nan
         return s
 
-    def _starts(self, z):
+    def _starts(self, z: Points):
         """Ways to a starting point, the cheapest first."""
         if self.law is not None and self.law.counts.size > FINE:
             yield lambda z: _Coarse(self).solve_or_nan(z)
@@ -281,13 +285,13 @@ class Ensemble(StoredByFields):
         if self.law is not None and real:
             yield self._descend_in_shrinkage
 
-    def solve_or_nan(self, z):
+    def solve_or_nan(self, z: Points):
         """Like `solve`, but a starting point for another law: NaN where there is no root."""
         s, left = self._polish(z, self._descend(z, 0.25, 1e-6))
         s[left] = np.nan
         return s
 
-    def _solve_in_turn(self, z, guess):
+    def _solve_in_turn(self, z: Points, guess: Array | None):
         s = np.empty(z.shape, dtype=complex)
         known = None  # (z, s, ds/dz) of the last point
         for i in np.argsort(-z.real, kind="stable"):
@@ -319,7 +323,7 @@ class Ensemble(StoredByFields):
                 known = None
         return s
 
-    def _descend(self, z, factor, last):
+    def _descend(self, z: Points, factor: float, last: float):
         """Homotopy: from a large imaginary part, where the map contracts, down to z."""
         bottom = last * (np.abs(z) + 1e-300)
         top = 10.0 * (np.abs(z) + self.population_trace + np.max(self.levels))
@@ -335,7 +339,7 @@ class Ensemble(StoredByFields):
                 s = self._half_plane_step(s, point)
         return s
 
-    def _descend_in_shrinkage(self, z):
+    def _descend_in_shrinkage(self, z: Points):
         """The same at real z, with the imaginary part added to rho instead.
 
         Both make s -> 1/(rho + (1/n) Tr Sigma R) a contraction of the lower half-plane, and both
@@ -351,7 +355,7 @@ class Ensemble(StoredByFields):
                 s = self._step_in_shrinkage(s, place, 1j * height * top)
         return s
 
-    def _step_in_shrinkage(self, s, place, lift):
+    def _step_in_shrinkage(self, s: Points, place: Points, lift: Scalar):
         """A Newton step, or the contraction where Newton would leave the half-plane."""
         traces = self.traces(s, place)
         excess, slope = traces.excess + lift * s, traces.slope + lift
@@ -362,12 +366,12 @@ class Ensemble(StoredByFields):
         contracted = np.where((lift != 0) & np.isfinite(contracted), contracted, s)
         return np.where(bad, contracted, newton)
 
-    def _contract(self, s, z):
+    def _contract(self, s: Points, z: Points):
         """The map s -> 1/(rho + (1/n) Tr Sigma R) of the lower half-plane into itself."""
         excess = self.traces(s, z).excess
         return 1.0 / ((excess + 1.0) / s)
 
-    def _half_plane_step(self, s, z):
+    def _half_plane_step(self, s: Points, z: Points):
         """A Newton step, or the contraction where Newton would leave the half-plane."""
         traces = self.traces(s, z)
         with np.errstate(all="ignore"):
@@ -375,7 +379,7 @@ class Ensemble(StoredByFields):
         bad = ~(newton.imag < 0) | ~np.isfinite(newton)
         return np.where(bad, s / (traces.excess + 1.0), newton)
 
-    def _polish(self, z, s, steps=60):
+    def _polish(self, z: Points, s: Points, steps: int = 60):
         """Newton's method at z itself; returns the roots and a mask of those not accepted."""
         s = np.array(s, dtype=complex)
         moving = np.isfinite(s)
@@ -403,7 +407,7 @@ class Ensemble(StoredByFields):
         s, right = self._on_branch(z, s, converged)
         return s, ~right
 
-    def _on_branch(self, z, s, converged):
+    def _on_branch(self, z: Points, s: Points, converged: Array):
         outside = converged & (z.imag == 0) & (np.abs(s.imag) <= 1e-9 * np.abs(s))
         right = converged & (s.imag < 0) & ~outside
         index = np.flatnonzero(outside)
@@ -421,7 +425,7 @@ class Ensemble(StoredByFields):
         return s, right
 
 
-def _law(covariance, weights, floor) -> Law | None:
+def _law(covariance: Covariance, weights: Array, floor: Array | float) -> Law | None:
     while isinstance(covariance, Scaled):
         # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
         # beta belongs to C^-2; only a plain diagonal model can absorb both.
@@ -457,14 +461,14 @@ def _law(covariance, weights, floor) -> Law | None:
     return None
 
 
-def _distinct(variances, weights, floor) -> Law:
+def _distinct(variances: Array, weights: Array, floor: Array | float) -> Law:
     rows = [variances, weights] + ([floor] if np.ndim(floor) else [])
     values, counts = np.unique(np.stack(rows), axis=1, return_counts=True)
     floors = values[2] if np.ndim(floor) else floor
     return Law(values[0], values[1], counts.astype(float), floors)
 
 
-def _law_traces(ensemble, law, s, z) -> Traces:
+def _law_traces(ensemble: Ensemble, law: Law, s: Points, z: Points) -> Traces:
     n, d, beta = ensemble.n_samples, ensemble.d, law.floors
     v, w, m = law.variances, 1.0 / law.weights, law.counts
     kind = np.result_type(s, z, float)
@@ -486,7 +490,9 @@ def _law_traces(ensemble, law, s, z) -> Traces:
     return Traces(excess, slope, drift, stieltjes)
 
 
-def _moments(s, z, v, w, beta, table, square_table):
+def _moments(
+    s: Points, z: Points, v: Array, w: Array, beta: Array | float, table: Array, square_table: Array
+):
     """Sums of r and r^2, r = 1/(s v + beta - z w), against the columns of the two tables.
 
     Real and imaginary parts are kept apart: NumPy's complex products and quotients are several
@@ -512,7 +518,7 @@ def _moments(s, z, v, w, beta, table, square_table):
     return first, x @ square_table - 2j * (xy @ square_table)
 
 
-def _model_traces(ensemble, s, z):
+def _model_traces(ensemble: Ensemble, s: Scalar, z: Scalar):
     n, d = ensemble.n_samples, ensemble.d
     if z == 0 or np.imag(z) == 0:
         z = np.real(z)  # a real shift keeps a real resolvent real
@@ -533,7 +539,7 @@ def _model_traces(ensemble, s, z):
 class _Coarse(Ensemble):
     """The same ensemble with nearby atoms merged, to find starting points cheaply."""
 
-    def __init__(self, ensemble):
+    def __init__(self, ensemble: Ensemble):
         law = ensemble.law
         with np.errstate(divide="ignore"):
             height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))

@@ -20,6 +20,8 @@ class Equivalent:
     .. math:: Q \simeq \frac{\kappa}{\lambda} R, \qquad R = (\Sigma + \kappa I)^{-1}, \qquad
               \kappa = \lambda + \frac{\kappa}{n} \mathrm{Tr}\,\Sigma R
 
+    Implements :theorem:`thm-equivalent` and :theorem:`cor-diagonal`.
+
     Attributes
     ----------
     n_samples : int
@@ -34,6 +36,11 @@ class Equivalent:
         :math:`\mathrm{Tr}\,\Sigma R` and :math:`\mathrm{Tr}\,(\Sigma R)^2`, the degrees of freedom.
     iterations : int
         Newton steps that were taken.
+
+    References
+    ----------
+    F. Rubio and X. Mestre, Spectral convergence for a general class of random matrices,
+    Statistics and Probability Letters 81 (2011).
     """
 
     n_samples: int
@@ -46,14 +53,20 @@ class Equivalent:
 
     @property
     def shrinkage(self) -> float:
-        r""":math:`\lambda/\kappa = 1 - \mathrm{df}_1/n`, also where both vanish."""
+        r""":math:`\lambda/\kappa = 1 - \mathrm{df}_1/n`, also where both vanish.
+
+        Implements :theorem:`prop-shrinkage`.
+        """
         if self.ridge > 0:
             return self.ridge / self.kappa
         return 1.0 - self.df1 / self.n_samples if self.kappa == 0 else 0.0
 
     @property
     def dkappa_dridge(self) -> float:
-        r""":math:`\mathrm d\kappa/\mathrm d\lambda = 1/(1 - \mathrm{df}_2/n)`."""
+        r""":math:`\mathrm d\kappa/\mathrm d\lambda = 1/(1 - \mathrm{df}_2/n)`.
+
+        Implements :theorem:`cor-kappa-derivative`.
+        """
         # 1 - df2/n, as a sum of two terms that are not negative.
         return 1.0 / (self.shrinkage + self.resolvent.sigma_shift_trace / self.n_samples)
 
@@ -92,6 +105,8 @@ def solve_kappa(
     .. math:: F(\kappa) = \kappa - \frac{\kappa}{n}\,\mathrm{Tr}\,\Sigma(\Sigma + \kappa)^{-1}
               - \lambda = 0
 
+    Implements :theorem:`prop-fixed-point` and :theorem:`prop-newton`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -129,6 +144,11 @@ def solve_kappa(
     :math:`\log\kappa(1 - \mathrm{df}_1/n) - \log\lambda`, whose slope is between 1 and 2, so that a
     root of any size is found in a few steps; and
     :math:`n - \mathrm{df}_1 = (n - d) + \kappa\,\mathrm{Tr}\,R` is a sum of positive terms.
+
+    References
+    ----------
+    J. W. Silverstein and Z. Bai, On the empirical distribution of eigenvalues of a class of
+    large dimensional random matrices, Journal of Multivariate Analysis 54 (1995).
     """
     covariance_model(covariance)
     n = positive_integer(n_samples, "n_samples")
@@ -179,13 +199,13 @@ def solve_kappa(
     )
 
 
-def _newton(resolvent, n, kappa, lam):
+def _newton(resolvent: Resolvent, n: int, kappa: float, lam: float):
     """The next kappa by Newton's method for F."""
     share = 1.0 - resolvent.sigma_trace / n
     return kappa - (kappa * share - lam) / (share + resolvent.sigma_shift_trace / n)
 
 
-def _log_newton(resolvent, n, kappa, lam):
+def _log_newton(resolvent: Resolvent, n: int, kappa: float, lam: float):
     """The same for the logarithm of the ridge as a function of that of kappa; for n >= d."""
     d = resolvent.diagonal.size
     share = (n - d) / n + np.sum(kappa * resolvent.diagonal) / n
@@ -193,7 +213,7 @@ def _log_newton(resolvent, n, kappa, lam):
     return kappa * np.exp((np.log(lam) - np.log(kappa) - np.log(share)) / slope)
 
 
-def _settled(step, last, rtol, descends) -> bool:
+def _settled(step: float, last: float, rtol: float, descends: bool) -> bool:
     """Whether a step, and the one before it, relative to kappa, are the last ones needed."""
     if descends:
         # From the right, only rounding leads past the root: any small step back ends it.

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._types import Array
 from ..covariance import Covariance
 from ..validation import covariance_model
 from .equivalents import Equivalent, solve_kappa
 
 __all__ = ["finite_size_train_error"]
-
-Array = np.ndarray
 
 # Central differences of order six in log kappa. All that is differentiated is analytic in a strip
 # of half-width pi, since its poles lie at negative kappa, so that this step errs by about 1e-8.
@@ -32,6 +31,8 @@ def finite_size_train_error(covariance: Covariance, n_samples: int, ridge: float
     with :math:`R = (\Sigma + \kappa)^{-1}`, :math:`V_k = (R\Sigma R)_{kk}/R_{kk}^2`,
     :math:`\ell_k = (R\Sigma R)_{kk}/R_{kk}`, :math:`\mathrm{df}_j = \mathrm{Tr}\,(\Sigma R)^j` and
     :math:`g = 1/(1 - \mathrm{df}_2/n)`.
+
+    Implements :theorem:`prop-err-finite-size`.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def corrected(covariance: Covariance, equivalent: Equivalent) -> Array:
     return equivalent.shrinkage**2 * g * bracket
 
 
-def _at(covariance, kappas):
+def _at(covariance: Covariance, kappas: Array):
     """V, the leverages and df2 along some kappas."""
     columns = []
     for kappa in kappas:
@@ -93,6 +94,6 @@ def _at(covariance, kappas):
     return tuple(np.array(c) for c in zip(*columns, strict=True))
 
 
-def _derivatives(values):
+def _derivatives(values: Array):
     """Value, first and second derivative in log kappa at the middle of the stencil."""
     return values[3], np.tensordot(FIRST, values, 1), np.tensordot(SECOND, values, 1)

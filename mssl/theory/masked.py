@@ -15,12 +15,14 @@ other units, at ridge 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 
+from .._types import Array
 from ..covariance import Covariance, Resolvent, Scaled
 from ..covariance.base import conditional_variances
 from ..validation import (
@@ -48,8 +50,6 @@ __all__ = [
     "solve_masked",
 ]
 
-Array = np.ndarray
-
 EVALUATIONS = ("same", "full", "rescaled")
 # How far beyond the scales of the covariance a penalty is searched.
 BELOW, ABOVE = 1e-5, 1e4
@@ -59,6 +59,8 @@ def mask_penalty(variances: Array, ridge: float, mask_rate: float) -> Array:
     r"""The penalty that masks and ridge amount to.
 
     .. math:: \Lambda_k = \frac pq\,\Sigma_{kk} + \frac{\lambda}{q^2}, \qquad q = 1 - p
+
+    Implements :theorem:`prop-mask-ridge`.
 
     Parameters
     ----------
@@ -83,6 +85,8 @@ def equivalent_ridge(variance: float, ridge: float, mask_rate: float) -> float:
 
     .. math:: \lambda' = \tau s + \lambda q^{-2} \quad\Longrightarrow\quad
               \hat A_p(\lambda) = \tfrac1q \hat A_0(\lambda')
+
+    Implements :theorem:`prop-mask-equal`.
 
     Parameters
     ----------
@@ -165,6 +169,8 @@ class MaskedErrors(StoredByFields):
               - B_{kk}
 
     for a diagonal B, where :math:`\mathrm{df}_2 = \mathrm{Tr}\,(\Sigma R)^2`.
+
+    Implements :theorem:`thm-mask-error`.
 
     Parameters
     ----------
@@ -266,6 +272,8 @@ class MaskedErrors(StoredByFields):
         Only the residual is smaller on the training rows; the noise of hidden inputs is the same
         there, because S and Sigma have the same diagonal in the limit. In a sample the error is
         :math:`1/Q_{kk} - \lambda q^{-2}(Q^2)_{kk}/Q_{kk}^2 - \tau S_{kk}`, exactly.
+
+        Implements :theorem:`prop-mask-train`.
         """
         return self.visible_share**2 * self.residual + self.tau * self.noise
 
@@ -292,6 +300,8 @@ def solve_masked(
 
     .. math:: Q \simeq \kappa\,(\Sigma + \kappa\Lambda)^{-1}, \qquad
               \frac1\kappa = 1 - \frac1n\mathrm{Tr}\,\Sigma(\Sigma + \kappa\Lambda)^{-1}
+
+    Implements :theorem:`thm-mask-error`.
 
     Parameters
     ----------
@@ -346,7 +356,7 @@ class OptimalMasking:
     boundary: str
 
 
-def _check_evaluation(evaluation):
+def _check_evaluation(evaluation: str | float):
     if isinstance(evaluation, str):
         if evaluation not in EVALUATIONS:
             raise ValueError(
@@ -357,7 +367,7 @@ def _check_evaluation(evaluation):
     return open_unit(evaluation, "evaluation", zero_allowed=True)
 
 
-def _unmasked(covariance, n, ridge, evaluation):
+def _unmasked(covariance: Covariance, n: int, ridge: float, evaluation: str | float):
     """The error of training on one hidden coordinate at a time; infinite where it has no limit."""
     if ridge == 0.0 and n == covariance.d:
         return np.inf
@@ -388,7 +398,7 @@ def log_grid(low: float, high: float, per_decade: float) -> Array:
     return np.linspace(np.log(low), np.log(high), max(points, 3))
 
 
-def _minimum(function, grid):
+def _minimum(function: Callable[[float], float], grid: Array):
     """Smallest value of a function of one number: a grid, then a search around its best."""
     points = grid.size
     values = np.array([function(x) for x in grid])
@@ -437,7 +447,7 @@ def optimal_mask_rate(
     n, ridge = positive_integer(n_samples, "n_samples"), non_negative(ridge, "ridge")
     evaluation = _check_evaluation(evaluation)
 
-    def error(x):
+    def error(x: float):
         rate = np.exp(x) / (1.0 + np.exp(x))
         return solve_masked(covariance, n, ridge, rate)[1].evaluate(evaluation)
 
@@ -489,7 +499,7 @@ def optimal_masked_ridge(
     evaluation = _check_evaluation(evaluation)
     unit, variances = (1.0 - rate) ** 2, covariance.diagonal()
 
-    def error(x):
+    def error(x: float):
         return solve_masked(covariance, n, unit * np.exp(x), rate)[1].evaluate(evaluation)
 
     least, most = spectral_range(covariance)
@@ -543,7 +553,7 @@ def optimal_masking(
     variances = positive_vector(covariance.diagonal(), "variances of the coordinates")
     unit = float(np.mean(variances))
 
-    def state(alpha, beta):
+    def state(alpha: float, beta: float):
         penalty = alpha * variances + beta * unit
         resolvent = covariance.resolvent(penalty)
         t = 1.0 - float(resolvent.sigma_trace) / n
@@ -634,6 +644,8 @@ def diagonal_replacement_bound(
 
     with probability at least :math:`1 - \varepsilon` for Gaussian data; :math:`\tilde A` and D are
     made with diag(Sigma).
+
+    Implements :theorem:`lem-mask-diagonal`.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..covariance import Covariance
 from ..validation import covariance_model, first_few, positive_integer
@@ -51,6 +52,8 @@ class PCATheory(StoredByFields):
     .. math:: S = \tfrac1n X^\top X \qquad\text{or}\qquad
               C = D^{1/2} S D^{1/2}, \quad D = \mathrm{diag}(\Sigma)^{-1}
 
+    Implements :theorem:`cor-spec-pca` and :theorem:`thm-outlier`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -70,6 +73,17 @@ class PCATheory(StoredByFields):
         All eigenvalues outside the bulk, the largest first.
     spectrum : Spectrum
         The law of the eigenvalues: distribution function, quantiles, moments, atoms.
+
+    References
+    ----------
+    V. A. Marchenko and L. A. Pastur, Distribution of eigenvalues for some sets of random
+    matrices, Mathematics of the USSR-Sbornik 1 (1967).
+
+    J. Baik, G. Ben Arous and S. Péché, Phase transition of the largest eigenvalue for nonnull
+    complex sample covariance matrices, Annals of Probability 33 (2005).
+
+    D. Paul, Asymptotics of sample eigenstructure for a large dimensional spiked covariance
+    model, Statistica Sinica 17 (2007).
 
     Examples
     --------
@@ -108,7 +122,7 @@ class PCATheory(StoredByFields):
 
         full = self.covariance.diagonal()
 
-        def units_of(model):
+        def units_of(model: Covariance):
             # Where a spike is all there is, the base takes the unit from it.
             own = np.where(model.diagonal() > 0, model.diagonal(), full)
             weights = 1.0 / own if self.standardize else np.ones(model.d)
@@ -118,22 +132,26 @@ class PCATheory(StoredByFields):
 
     @property
     def spectrum(self) -> Spectrum:
+        """Limiting law of the eigenvalues, a :class:`Spectrum`."""
         return self.spiked_ensemble.spectrum
 
-    def density(self, s):
+    def density(self, s: ArrayLike):
         """Density of the eigenvalues at real points s of any shape."""
         return self.spectrum.density(s)
 
     @property
     def edges(self) -> np.ndarray:
+        """Ends of the bulks of eigenvalues, ndarray of shape (2 * n_bulks,), ascending."""
         return self.spectrum.edges
 
     @property
     def outliers(self) -> tuple[Outlier, ...]:
+        """All eigenvalues outside the bulks, the largest first."""
         return self.spiked_ensemble.outliers
 
     @cached_property
     def spikes(self) -> tuple[PCASpike, ...]:
+        """A :class:`PCASpike` for each direction of the model, in its order."""
         return tuple(
             PCASpike(
                 strength=spike.strength,

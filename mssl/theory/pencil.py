@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
-__all__ = ["Pencil"]
+from .._types import Array, Points
 
-Array = np.ndarray
+__all__ = ["Pencil"]
 
 # Numbers in the matrices that are worked on at once.
 CHUNK = 1 << 20
@@ -60,7 +60,7 @@ class Pencil:
         self._rows: list[tuple[Array, Array, Array, float]] = []
         self._root, self._inverse = _root(self.sigma)
 
-    def traces(self, s, z):
+    def traces(self, s: Points, z: Points):
         r"""Functionals of :math:`R = (s\Sigma + B)^{-1}` at points of shape (n_points,).
 
         Returns
@@ -80,10 +80,10 @@ class Pencil:
             cross = np.sum(modes.weights * x * x, axis=1)
             return np.sum(r, axis=1), np.sum(r * r, axis=1), cross, rest
 
-    def _knows(self, z):
+    def _knows(self, z: Points):
         return all(float(x) in self._known for x in np.real(z))
 
-    def _direct(self, s, z):
+    def _direct(self, s: Points, z: Points):
         if not (np.any(np.imag(s)) or np.any(np.imag(z))):
             s, z = np.real(s), np.real(z)
         size = max(1, CHUNK // self.sigma.size)
@@ -91,7 +91,7 @@ class Pencil:
         parts = map(self._direct_part, np.split(s, cuts), np.split(z, cuts))
         return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
-    def _direct_part(self, s, z):
+    def _direct_part(self, s: Points, z: Points):
         matrices = s[:, None, None] * self.sigma
         diagonal = np.arange(len(self.sigma))
         matrices[:, diagonal, diagonal] += self.levels - z[:, None]
@@ -111,7 +111,7 @@ class Pencil:
             np.trace(r, axis1=1, axis2=2),
         )
 
-    def median(self, z) -> Array:
+    def median(self, z: Points) -> Array:
         """The middle of the sizes of 1/k at real places."""
         modes = self._modes(np.real(z))
         with np.errstate(divide="ignore"):
@@ -123,7 +123,7 @@ class Pencil:
         matrix[np.diag_indices(len(matrix))] += self.levels - z
         return int(np.sum(np.linalg.eigvalsh(matrix) < 0))
 
-    def _modes(self, z) -> _Modes:
+    def _modes(self, z: Points) -> _Modes:
         new = [x for x in dict.fromkeys(z.tolist()) if x not in self._known]
         if (len(self._known) + len(new)) * len(self.sigma) > MEMORY:
             self._known.clear()
@@ -138,7 +138,7 @@ class Pencil:
         rows = [self._rows[self._known[x]] for x in z.tolist()]
         return _Modes(*(np.array(column) for column in zip(*rows, strict=True)))
 
-    def _solved(self, z):
+    def _solved(self, z: Points):
         b = self.levels - z[:, None]
         if self._inverse is not None:
             k = np.einsum("ij,pj,kj->pik", self._inverse, b, self._inverse, optimize=True)
@@ -152,7 +152,7 @@ class Pencil:
         return zip(values, np.ones_like(values), weights, np.sum(inverse, axis=1), strict=True)
 
 
-def _root(sigma):
+def _root(sigma: Array):
     """A root L of Sigma, and its inverse unless L is nearly singular."""
     try:
         root = np.linalg.cholesky(sigma)

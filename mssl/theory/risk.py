@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
 from ..covariance import Covariance
@@ -34,6 +35,8 @@ def bayes_error_by_coordinate(covariance: Covariance) -> np.ndarray:
     r"""Error of the best linear predictor of each coordinate from all others.
 
     .. math:: \mathcal E_k^\star = \frac{1}{(\Sigma^{-1})_{kk}}
+
+    Implements :theorem:`prop-bayes`.
 
     Parameters
     ----------
@@ -111,6 +114,14 @@ class SSRTheory(StoredByFields):
     risk : Risk
         All errors in one result, of the kind that a simulation returns.
 
+    References
+    ----------
+    A. Wortsman Zurich, F. Gerace, B. Loureiro and Y. M. Lu, A random matrix theory of masked
+    self-supervised regression (2026).
+
+    E. Dobriban and S. Wager, High-dimensional asymptotics of prediction: ridge regression and
+    classification, Annals of Statistics 46 (2018).
+
     Examples
     --------
     >>> from mssl.covariance import Isotropic
@@ -170,30 +181,54 @@ class SSRTheory(StoredByFields):
 
     @property
     def kappa(self) -> float:
+        r"""The effective ridge :math:`\kappa`, in units of variance."""
         return self.equivalent.kappa
 
     @property
     def df1(self) -> float:
+        r"""Degrees of freedom :math:`\mathrm{df}_1 = \mathrm{Tr}\,\Sigma R`."""
         return self.equivalent.df1
 
     @property
     def df2(self) -> float:
+        r"""Degrees of freedom :math:`\mathrm{df}_2 = \mathrm{Tr}\,(\Sigma R)^2`."""
         return self.equivalent.df2
 
     @cached_property
     def test_error_by_coordinate(self) -> np.ndarray:
+        r""":math:`\mathcal E_k^{\rm test}` at the mask rate of training, of shape (n_features,).
+
+        In units of variance.
+
+        Implements :theorem:`thm-test-error` and :theorem:`thm-mask-error`.
+        """
         if self.mask_rate:
             return self.errors.same
         return self.equivalent.resolvent.population_error * self.equivalent.dkappa_dridge
 
     @cached_property
     def train_error_by_coordinate(self) -> np.ndarray:
+        r""":math:`\mathcal E_k^{\rm train}`, ndarray of shape (n_features,).
+
+        In units of variance.
+
+        Implements :theorem:`thm-train-error` and :theorem:`prop-mask-train`.
+        """
         if self.mask_rate:
             return self.errors.train
         return self.equivalent.shrinkage**2 * self.test_error_by_coordinate
 
     @cached_property
     def train_error_finite_size_by_coordinate(self) -> np.ndarray:
+        """The same with its bias of order 1/n, ndarray of shape (n_features,).
+
+        Implements :theorem:`prop-err-finite-size`.
+
+        Raises
+        ------
+        ValueError
+            With a mask rate, for which the bias is not known.
+        """
         if self.mask_rate:
             raise ValueError(
                 "train_error_finite_size is known without masks only: leave mask_rate out."
@@ -202,24 +237,29 @@ class SSRTheory(StoredByFields):
 
     @cached_property
     def train_error_finite_size(self) -> float:
+        """Mean of `train_error_finite_size_by_coordinate`."""
         return float(np.mean(self.train_error_finite_size_by_coordinate))
 
     @cached_property
     def bayes_error_by_coordinate(self) -> np.ndarray:
+        r""":math:`1/(\Sigma^{-1})_{kk}`, or its like at the mask rate, of shape (n_features,)."""
         if self.mask_rate:
             return masked_bayes_error_by_coordinate(self.covariance, self.mask_rate)
         return bayes_error_by_coordinate(self.covariance)
 
     @cached_property
     def test_error(self) -> float:
+        """Mean of `test_error_by_coordinate`."""
         return float(np.mean(self.test_error_by_coordinate))
 
     @cached_property
     def train_error(self) -> float:
+        """Mean of `train_error_by_coordinate`."""
         return float(np.mean(self.train_error_by_coordinate))
 
     @cached_property
     def bayes_error(self) -> float:
+        """Mean of `bayes_error_by_coordinate`."""
         return float(np.mean(self.bayes_error_by_coordinate))
 
     def error_at(self, mask_rate: float) -> float:
@@ -228,30 +268,46 @@ class SSRTheory(StoredByFields):
 
     @cached_property
     def full_view_error_by_coordinate(self) -> np.ndarray:
+        r"""Error of :math:`\hat A` with all others visible, ndarray of shape (n_features,)."""
         return self.errors.error_at(0.0)
 
     @cached_property
     def full_view_error(self) -> float:
+        """Mean of `full_view_error_by_coordinate`."""
         return float(np.mean(self.full_view_error_by_coordinate))
 
     @property
     def rescaled_error_by_coordinate(self) -> np.ndarray:
+        r"""The same of :math:`q\hat A`, ndarray of shape (n_features,)."""
         return self.errors.residual
 
     @cached_property
     def rescaled_error(self) -> float:
+        """Mean of `rescaled_error_by_coordinate`."""
         return float(np.mean(self.rescaled_error_by_coordinate))
 
     @property
     def loo_error(self) -> float:
+        """Limit of the leave-one-out error, which is the test error.
+
+        Implements :theorem:`prop-loo`.
+        """
         return self.test_error
 
     @property
     def gcv_error(self) -> float:
+        """Limit of generalised cross-validation, which is the test error.
+
+        Implements :theorem:`cor-gcv`.
+        """
         return self.test_error
 
     @cached_property
     def coef_norm(self) -> float:
+        r""":math:`\frac1d\|\hat A\|_F^2`.
+
+        Implements :theorem:`prop-norm`.
+        """
         if self.mask_rate:
             return self.errors.coef_norm
         # Squares of the weights at a ridge kappa on the population, and what fluctuations add.
@@ -283,24 +339,28 @@ class SSRTheory(StoredByFields):
         """The law of the eigenvalues of A_hat, a :class:`CoefficientSpectrum`."""
         return CoefficientSpectrum(self.spiked_ensemble.spectrum, self.keep)
 
-    def density(self, a) -> np.ndarray:
+    def density(self, a: ArrayLike) -> np.ndarray:
         """Density of the eigenvalues of A_hat at real points a of any shape."""
         return self.spectrum.density(a)
 
     @property
     def edges(self) -> np.ndarray:
+        r"""Ends of the bulks of :math:`\hat A`, ndarray of shape (2 * n_bulks,), ascending."""
         return self.spectrum.edges
 
     @property
     def outliers(self) -> tuple[Outlier, ...]:
+        """All eigenvalues outside the bulks, the largest first."""
         return self.spiked_ensemble.outliers
 
     @cached_property
     def spikes(self) -> tuple[Spike, ...]:
+        """A :class:`Spike` for each direction of the model, in its order."""
         return self.spiked_ensemble.describe_spikes(self.spectrum.eigenvalue)
 
     @property
     def risk(self) -> Risk:
+        """All errors as a :class:`mssl.results.Risk`, or a `MaskedRisk` at a mask rate."""
         errors = ("train_error", "test_error", "bayes_error")
         if self.mask_rate:
             errors += ("full_view_error", "rescaled_error")
@@ -346,6 +406,8 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     least eigenvalue to far above the trace, then a bounded scalar minimisation around each of its
     minima.
 
+    Implements :theorem:`prop-best-ridge`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -377,7 +439,7 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     least, most = spectral_range(covariance)
     limit = least_kappa(covariance, n)
 
-    def evaluate(log_excess):
+    def evaluate(log_excess: float):
         kappa = limit + np.exp(log_excess)
         r = covariance.resolvent(kappa)
         share = 1.0 - r.sigma_trace / n
@@ -409,7 +471,7 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     return OptimalRidge(*(float(v) for v in evaluate(min(found, key=lambda f: f.fun).x)))
 
 
-def _ridgeless(covariance, n, unit, kappa) -> OptimalRidge | None:
+def _ridgeless(covariance: Covariance, n: int, unit: float, kappa: float) -> OptimalRidge | None:
     """The limit of no ridge, where kappa is as given; None where the error has no limit."""
     if kappa == 0.0:
         error = float(np.mean(bayes_error_by_coordinate(covariance)))

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
+from numpy.typing import ArrayLike
 from scipy.fft import dct
 from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
+from .._types import Array, Scalar
+from ..covariance import Covariance
 from ..exceptions import ConvergenceError
 from .ensemble import SMALL, Ensemble
 from .state import StoredByFields
 
 __all__ = ["Atom", "CoefficientSpectrum", "Edge", "Spectrum"]
-
-Array = np.ndarray
 
 # Mass that a density may miss before the search for bulks is made finer.
 MASS_TOLERANCE = 2e-6
@@ -82,6 +83,8 @@ class Spectrum(StoredByFields):
     .. math:: \varrho(x) = \frac1\pi\,\mathrm{Im}\,m(x + i0), \qquad
               m(z) = \frac1d \mathrm{Tr}\,(M - z)^{-1} \simeq \frac1d \mathrm{Tr}\,D^{-1}R
 
+    Implements :theorem:`cor-spec-law`.
+
     Parameters
     ----------
     ensemble : Ensemble
@@ -109,20 +112,37 @@ class Spectrum(StoredByFields):
     distribution function, quantiles and moments are exact integrals of that series. Where Sigma
     and D do not commute, `density` reads the series too; a dense model then takes some 300
     eigendecompositions, half a minute at 500 coordinates, however many points are asked.
+
+    References
+    ----------
+    J. W. Silverstein and Z. Bai, On the empirical distribution of eigenvalues of a class of
+    large dimensional random matrices, Journal of Multivariate Analysis 54 (1995).
+
+    J. W. Silverstein and S.-I. Choi, Analysis of the limiting spectral distribution of large
+    dimensional random matrices, Journal of Multivariate Analysis 54 (1995).
     """
 
     ensemble: Ensemble
 
     @property
     def infinite_mass(self) -> float:
+        """Fraction of eigenvalues at infinity, for a shrinkage of zero; else 0."""
         return self.ensemble.n_samples / self.ensemble.d if self.ensemble.shrinkage == 0 else 0.0
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
+        """Single eigenvalues that a fraction of the eigenvectors share, ascending.
+
+        Implements :theorem:`prop-spec-atoms`.
+        """
         return tuple(Atom(self.ensemble.eigenvalue(a.position), a.mass) for a in self.atom_points)
 
     @cached_property
     def edges(self) -> Array:
+        """Ends of the bulks, ndarray of shape (2 * n_bulks,), ascending.
+
+        Implements :theorem:`thm-spec-edge`.
+        """
         return self.ensemble.eigenvalue(self._ends)
 
     @property
@@ -170,7 +190,7 @@ class Spectrum(StoredByFields):
         with threadpool_limits(limits=1, user_api="blas"):
             return self._search(wanted)
 
-    def _search(self, wanted):
+    def _search(self, wanted: float):
         """Edges, panels and narrow bulks that carry the mass and have the moments that are due."""
         complaint = ""
         known = {}
@@ -198,11 +218,11 @@ class Spectrum(StoredByFields):
             "the density at single points, or spread eigenvalues that nearly coincide less finely."
         )
 
-    def _wrong_moment(self, edges, panels, atoms):
+    def _wrong_moment(self, edges: Sequence[Edge], panels: Sequence[_Panel], atoms: Sequence[Atom]):
         """Say which first moment the bulks miss; nothing when they have both."""
         for name, function, due, rounding in self._known_means():
 
-            def mean(f):
+            def mean(f: Callable[[Array], Array]):
                 return _expect(f, atoms, [edge.position for edge in edges], panels)
 
             found, size = mean(function), mean(lambda z, f=function: np.abs(f(z)))
@@ -231,7 +251,7 @@ class Spectrum(StoredByFields):
                 due = -float(away) - self.infinite_mass
                 yield "eigenvalue of A_hat", e.coefficient, due, ROUNDING  # of quotients near 1
 
-    def stieltjes(self, z) -> Array:
+    def stieltjes(self, z: ArrayLike) -> Array:
         r"""The Stieltjes transform :math:`m(z)`.
 
         Parameters
@@ -254,7 +274,7 @@ class Spectrum(StoredByFields):
         m = np.where(flat.imag < 0, m.conj(), m).reshape(z.shape)
         return m[()]
 
-    def density(self, x) -> Array:
+    def density(self, x: ArrayLike) -> Array:
         """Density at real points; atoms are not part of it.
 
         Parameters
@@ -272,7 +292,7 @@ class Spectrum(StoredByFields):
             x.shape
         )[()]
 
-    def own_density(self, z) -> Array:
+    def own_density(self, z: Array) -> Array:
         """Density of the eigenvalues of the ensemble's own matrix, for z of shape (n_points,)."""
         if self.ensemble.law is not None and self.ensemble.law.counts.size == 1:
             return _marchenko_pastur(self.ensemble, z)
@@ -295,7 +315,7 @@ class Spectrum(StoredByFields):
                 result[inside] = np.maximum(value, 0.0)
         return result
 
-    def _series(self, bulk, angle):
+    def _series(self, bulk: int, angle: Array):
         """Value of the series of one bulk at given angles."""
         result = np.zeros(angle.shape)
         for panel in self._panels:
@@ -304,12 +324,12 @@ class Spectrum(StoredByFields):
                 result[inside] = chebyshev.chebval(_local(panel, angle[inside]), panel.series)
         return result
 
-    def cdf(self, x) -> Array:
+    def cdf(self, x: ArrayLike) -> Array:
         """Fraction of the eigenvalues that are at most x, for real x of any shape."""
         x = _real(x)
         return self.own_cdf(self.ensemble.place(x.ravel())).reshape(x.shape)[()]
 
-    def own_cdf(self, z) -> Array:
+    def own_cdf(self, z: Array) -> Array:
         """The same of the ensemble's own matrix, for z of shape (n_points,)."""
         result = np.zeros(z.shape)
         for atom in self.atom_points:
@@ -323,11 +343,11 @@ class Spectrum(StoredByFields):
             result += half * chebyshev.chebval(_local(panel, inside), primitive)
         return result
 
-    def quantile(self, p) -> Array:
+    def quantile(self, p: ArrayLike) -> Array:
         """Smallest x with cdf(x) >= p, for p in [0, 1]; infinite within the mass at infinity."""
         return self.ensemble.eigenvalue(self.own_quantile(p))
 
-    def own_quantile(self, p) -> Array:
+    def own_quantile(self, p: ArrayLike) -> Array:
         """The same of the ensemble's own matrix."""
         p = _real(p, "p")
         if np.any((p < 0) | (p > 1)):
@@ -376,6 +396,8 @@ class CoefficientSpectrum(StoredByFields):
     their mean is 0. With spikes the law is that of the bulk alone, whose mean is 0 up to a term
     of order 1/d: finitely many eigenvalues outside it have no share in the law.
 
+    Implements :theorem:`prop-spec-map`.
+
     Parameters
     ----------
     source : Spectrum
@@ -401,20 +423,21 @@ class CoefficientSpectrum(StoredByFields):
     source: Spectrum
     keep: float = 1.0
 
-    def eigenvalue(self, nu):
+    def eigenvalue(self, nu: Scalar):
         """The eigenvalue of A_hat that belongs to one of M."""
         return (1.0 - 1.0 / nu) / self.keep
 
-    def _coefficient(self, z):
+    def _coefficient(self, z: Scalar):
         """The same from an eigenvalue of the ensemble's own matrix, which keeps its digits."""
         return self.source.ensemble.coefficient(z) / self.keep
 
-    def _place(self, a):
+    def _place(self, a: Scalar):
         """The inverse of `_coefficient`, for a below 1/q."""
         return self.source.ensemble.place_of_coefficient(self.keep * a)
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
+        r"""Atoms as eigenvalues of :math:`\hat A`, ascending."""
         atoms = [Atom(self._coefficient(a.position), a.mass) for a in self.source.atom_points]
         if self.source.infinite_mass:
             atoms.append(Atom(1.0 / self.keep, self.source.infinite_mass))
@@ -422,10 +445,11 @@ class CoefficientSpectrum(StoredByFields):
 
     @cached_property
     def edges(self) -> Array:
+        r"""Ends of the bulks of eigenvalues of :math:`\hat A`, ascending."""
         with np.errstate(divide="ignore"):
             return _frozen([self._coefficient(e.position) for e in self.source.edge_points])
 
-    def stieltjes(self, z) -> Array:
+    def stieltjes(self, z: ArrayLike) -> Array:
         """The Stieltjes transform at complex z, or on the real axis its limit from above."""
         z = np.asarray(z, dtype=complex)
         if np.any(self.keep * z == 1):
@@ -435,7 +459,7 @@ class CoefficientSpectrum(StoredByFields):
         inverse = 1.0 / (1.0 - self.keep * z)
         return self.keep * inverse * (1.0 + inverse * self.source.stieltjes(inverse))
 
-    def density(self, a) -> Array:
+    def density(self, a: ArrayLike) -> Array:
         """Density at real points a of any shape; zero outside the bulks and from 1/q on."""
         a = _real(a, "a")
         result = np.zeros(a.shape)
@@ -445,7 +469,7 @@ class CoefficientSpectrum(StoredByFields):
         result[below] = self.keep * nu**2 * self.source.ensemble.unit * density
         return result[()]
 
-    def cdf(self, a) -> Array:
+    def cdf(self, a: ArrayLike) -> Array:
         """Fraction of the eigenvalues that are at most a, for real a of any shape."""
         a = _real(a, "a")
         result = np.ones(a.shape)
@@ -453,7 +477,7 @@ class CoefficientSpectrum(StoredByFields):
         result[below] = self.source.own_cdf(self._place(a[below]))
         return result[()]
 
-    def quantile(self, p) -> Array:
+    def quantile(self, p: ArrayLike) -> Array:
         """Smallest a with cdf(a) >= p, for p in [0, 1]."""
         z = self.source.own_quantile(p)
         with np.errstate(invalid="ignore"):
@@ -470,11 +494,13 @@ class CoefficientSpectrum(StoredByFields):
 
         Without spikes it is the limit of :math:`\frac1d \mathrm{Tr}\,\hat A^k`, so that the first
         moment is 0. With spikes it leaves the outliers out, and the first moment is of order 1/d.
+
+        Implements :theorem:`prop-spec-moment`.
         """
         return self.expect(lambda a: a**k)
 
 
-def _marchenko_pastur(ensemble, x):
+def _marchenko_pastur(ensemble: Ensemble, x: Array):
     """White noise in closed form: M = D (v W / rho + beta) for the white Wishart matrix W."""
     gamma = ensemble.d / ensemble.n_samples
     variance, weight = float(ensemble.law.variances[0]), float(ensemble.law.weights[0])
@@ -498,28 +524,28 @@ def _marchenko_pastur(ensemble, x):
 class _Map:
     """Angle in [0, pi] against place in a bulk; logarithmic unless the bulk starts at zero."""
 
-    def __init__(self, low, high):
+    def __init__(self, low: float, high: float):
         self.low, self.high = low, high
         self.log = low > 0
         a, b = (np.log(low), np.log(high)) if self.log else (low, high)
         self.centre, self.half = 0.5 * (a + b), 0.5 * (b - a)
 
-    def place(self, angle):
+    def place(self, angle: Array):
         y = self.centre - self.half * np.cos(angle)
         return np.clip(np.exp(y) if self.log else y, self.low, self.high)
 
-    def speed(self, angle):
+    def speed(self, angle: Array):
         """dx/dangle."""
         factor = self.place(angle) if self.log else 1.0
         return self.half * np.sin(angle) * factor
 
-    def angle(self, x):
+    def angle(self, x: Array):
         x = np.clip(x, self.low, self.high)
         y = np.log(x) if self.log else x
         return np.arccos(np.clip((self.centre - y) / self.half, -1.0, 1.0))
 
 
-def _real(x, name="x") -> Array:
+def _real(x: ArrayLike, name: str = "x") -> Array:
     x = np.asarray(x)
     if np.iscomplexobj(x) or x.dtype.kind not in "fiu":
         raise ValueError(f"{name} must be real; use stieltjes for points off the real axis.")
@@ -529,17 +555,22 @@ def _real(x, name="x") -> Array:
     return x
 
 
-def _frozen(values) -> Array:
+def _frozen(values: ArrayLike) -> Array:
     array = np.array(values, dtype=float)
     array.flags.writeable = False
     return array
 
 
-def _local(panel, angle):
+def _local(panel: _Panel, angle: Array):
     return (2.0 * angle - panel.start - panel.stop) / (panel.stop - panel.start)
 
 
-def _expect(function, atoms, edges, panels):
+def _expect(
+    function: Callable[[Array], Array],
+    atoms: Sequence[Atom],
+    edges: ArrayLike,
+    panels: Sequence[_Panel],
+):
     """Mean of a function over atoms and bulks."""
     total = 0.0
     for atom in atoms:
@@ -555,7 +586,7 @@ def _expect(function, atoms, edges, panels):
     return total
 
 
-def _integral(panel):
+def _integral(panel: _Panel):
     half = 0.5 * (panel.stop - panel.start)
     primitive = chebyshev.chebint(panel.series, lbnd=-1)
     return half * float(chebyshev.chebval(1.0, primitive))
@@ -564,7 +595,7 @@ def _integral(panel):
 # --- atoms -------------------------------------------------------------------------------------
 
 
-def _groups(ensemble):
+def _groups(ensemble: Ensemble):
     """Coordinates with equal beta D, as a list of index arrays."""
     if not np.any(ensemble.floor):
         return [np.arange(ensemble.d)]
@@ -575,14 +606,14 @@ def _groups(ensemble):
     return np.split(order, cut)
 
 
-def _place(ensemble, group):
+def _place(ensemble: Ensemble, group: Array):
     """The common beta D of a group."""
     if ensemble.graded:
         return float(np.mean(ensemble.levels[group]))
     return ensemble.floor * float(np.mean(ensemble.weights[group]))
 
 
-def _hard_places(ensemble):
+def _hard_places(ensemble: Ensemble):
     """Places beta D_j shared by exactly n coordinates: the density may diverge there."""
     return [
         float(ensemble.levels[group[0]])
@@ -591,7 +622,7 @@ def _hard_places(ensemble):
     ]
 
 
-def _atoms(ensemble):
+def _atoms(ensemble: Ensemble):
     r"""Atoms of M: beta D_j, where more coordinates share D_j than samples or rank can lift.
 
     Vectors on the m coordinates with D_k = D_j that Sigma's samples annihilate are eigenvectors
@@ -608,7 +639,7 @@ def _atoms(ensemble):
             yield Atom(_place(ensemble, group), count / d)
 
 
-def _null_weight(covariance):
+def _null_weight(covariance: Covariance):
     """Diagonal of the projector on the kernel of Sigma."""
     tiny = 1e-13 * covariance.trace() / covariance.d
     return (
@@ -618,7 +649,7 @@ def _null_weight(covariance):
     )
 
 
-def _rank(covariance, group, null):
+def _rank(covariance: Covariance, group: Array, null: Array | None):
     """Rank of Sigma on a group of coordinates."""
     if null.sum() < 0.5:
         return group.size
@@ -635,7 +666,7 @@ def _rank(covariance, group, null):
 # --- edges -------------------------------------------------------------------------------------
 
 
-def _range(ensemble):
+def _range(ensemble: Ensemble):
     """Bounds of the support, from below and from above."""
     rho, weights, n = ensemble.shrinkage, ensemble.weights, ensemble.n_samples
     high = ensemble.levels.max()
@@ -654,7 +685,7 @@ def _range(ensemble):
 class _Scan:
     """Solved points on the real axis, ascending."""
 
-    def __init__(self, ensemble, points):
+    def __init__(self, ensemble: Ensemble, points: Array):
         self.ensemble = ensemble
         self.levels = _levels(ensemble)
         self.z = np.empty(0)
@@ -662,7 +693,7 @@ class _Scan:
         self.edges = {}  # known edges, by the points beside them
         self.add(points)
 
-    def add(self, points):
+    def add(self, points: Array):
         """Solve at further points; those at which there is no root are left out."""
         points = np.setdiff1d(points, self.z)
         for level in self.levels:  # at an atom the root is zero, which no solver reaches
@@ -676,7 +707,7 @@ class _Scan:
         order = np.argsort(z)
         self.z, self.s = z[order], s[order]
 
-    def _guess(self, points):
+    def _guess(self, points: Array):
         if self.z.size == 0:
             return None
         nearest = np.clip(np.searchsorted(self.z, points), 0, self.z.size - 1)
@@ -688,7 +719,7 @@ class _Scan:
     def inside(self):
         return self.s.imag < 0
 
-    def between(self, points):
+    def between(self, points: Array):
         """Starting points for the roots at other points, which lie inside bulks."""
         inside = self.inside
         if not inside.any():
@@ -696,7 +727,7 @@ class _Scan:
         z, s = self.z[inside], self.s[inside]
         return np.interp(points, z, s.real) + 1j * np.interp(points, z, s.imag)
 
-    def sharpen(self, rounds):
+    def sharpen(self, rounds: int):
         """Look closer where the density has a dip, or where a gap is about to close."""
         for _ in range(rounds):
             traces = self.ensemble.traces(self.s, self.z.astype(complex))
@@ -716,7 +747,7 @@ class _Scan:
             self.add(np.concatenate(new))
 
 
-def _first_scan(ensemble, refinement):
+def _first_scan(ensemble: Ensemble, refinement: int):
     """Points over the whole range, closer where something is to be expected."""
     low, high = _range(ensemble)
     cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
@@ -737,7 +768,7 @@ def _first_scan(ensemble, refinement):
     return scan
 
 
-def _holds_lower(scan):
+def _holds_lower(scan: _Scan):
     """Whether eigenvalues other than atoms lie below the first point of a scan."""
     count = scan.ensemble.below(scan.s[0].real, scan.z[0])
     if count is None:
@@ -747,7 +778,7 @@ def _holds_lower(scan):
     return count > scan.ensemble.d * held + 0.5
 
 
-def _find_edges(scan):
+def _find_edges(scan: _Scan):
     """The edges between the points of a scan that lie inside and outside."""
     ensemble, inside = scan.ensemble, scan.inside
     edges = []
@@ -768,7 +799,7 @@ def _find_edges(scan):
     return edges
 
 
-def _mass_between(ensemble, a, b):
+def _mass_between(ensemble: Ensemble, a: tuple[float, float], b: tuple[float, float]):
     """Fraction of the eigenvalues between two points (z, s) outside the bulks; NaN if unknown."""
     counts = [ensemble.below(s.real, z) for z, s in (a, b)]
     if None in counts:
@@ -776,7 +807,7 @@ def _mass_between(ensemble, a, b):
     return (counts[1] - counts[0]) / ensemble.d
 
 
-def _mass_inside(ensemble, a, b):
+def _mass_inside(ensemble: Ensemble, a: float, b: float):
     r"""The same, to the nearest 1/d, from the transform alone.
 
     .. math:: -\frac{1}{2\pi i}\oint m(z)\,\mathrm dz
@@ -798,7 +829,7 @@ def _mass_inside(ensemble, a, b):
     return np.nan
 
 
-def _unseen(scan, atoms):
+def _unseen(scan: _Scan, atoms: Sequence[Atom]):
     """What lies between neighbouring points of a scan, both outside.
 
     Returns
@@ -845,13 +876,13 @@ def _unseen(scan, atoms):
     return np.array(found), narrow
 
 
-def _least_width(scan, low, high):
+def _least_width(scan: _Scan, low: float, high: float):
     """Width below which no bulk can be resolved; next to a level no point is solved at all."""
     beside = any(low - AVOIDED * p < p < high + AVOIDED * p for p in scan.levels)
     return (4.0 * AVOIDED if beside else NARROW) * high
 
 
-def _middle(a, b, atoms):
+def _middle(a: float, b: float, atoms: Sequence[Atom]):
     """A point between a and b, not at an atom."""
     place = np.sqrt(a * b) if b > 4.0 * a > 0.0 else 0.5 * (a + b)
     while any(abs(place - atom.position) < 1e-2 * (b - a) for atom in atoms):
@@ -859,7 +890,7 @@ def _middle(a, b, atoms):
     return place
 
 
-def _around_zero(ensemble, low, high, density):
+def _around_zero(ensemble: Ensemble, low: float, high: float, density: int):
     """Points around the eigenvalue 0 of A_hat, where quiet coordinates crowd.
 
     A coordinate of conditional variance v under the penalty beta has its level at a distance of
@@ -875,7 +906,7 @@ def _around_zero(ensemble, low, high, density):
     return points[(points > low) & (points < high)]
 
 
-def _around_levels(ensemble):
+def _around_levels(ensemble: Ensemble):
     """Points in the gaps next to the places beta D_j that many coordinates share.
 
     Where their number m is close to n the gap is of relative width (1 - m/n)^2 and ends in sharp
@@ -890,7 +921,7 @@ def _around_levels(ensemble):
     return np.concatenate([[], *around, *_beside_atoms(ensemble)])
 
 
-def _beside_atoms(ensemble):
+def _beside_atoms(ensemble: Ensemble):
     """Points where the levels of few coordinates have bulks beside the level of very many.
 
     With m > n coordinates at a level, a coordinate whose own level is at a distance from it has a
@@ -910,7 +941,7 @@ def _beside_atoms(ensemble):
                 yield heavy + sign * np.geomspace(0.5 * low, 2.0 * near.max(), count)
 
 
-def _levels(ensemble):
+def _levels(ensemble: Ensemble):
     """Places beta D_j shared by many coordinates, each in a gap of the support or at its end."""
     return [
         _place(ensemble, group)
@@ -919,7 +950,7 @@ def _levels(ensemble):
     ]
 
 
-def _edge(ensemble, outer, inner, inward):
+def _edge(ensemble: Ensemble, outer: tuple[float, float], inner: tuple[float, float], inward: int):
     """The edge between a point outside and a point inside a bulk."""
     (z_out, s_out), (z_in, s_in) = outer, inner
     for tolerance in (1e-3, 1e-6, 1e-9, 1e-12):
@@ -945,14 +976,14 @@ def _edge(ensemble, outer, inner, inward):
     return Edge(0.5 * (z_in + z_out), s_out.real, inward)
 
 
-def _stationary(ensemble, z, s, towards):
+def _stationary(ensemble: Ensemble, z: float, s: float, towards: float):
     """Follow the real curve z(s) from (z, s) to where dF/ds changes sign."""
     step = towards - s
     if step == 0:
         return None
     state = {"z": z}
 
-    def slope(root):
+    def slope(root: float):
         place = state["z"]
         for _ in range(40):
             traces = ensemble.traces(np.array([root]), np.array([place]))
@@ -997,7 +1028,7 @@ def _stationary(ensemble, z, s, towards):
 # --- the density as a series -------------------------------------------------------------------
 
 
-def _panels(ensemble, edges, scan, known):
+def _panels(ensemble: Ensemble, edges: Sequence[Edge], scan: _Scan, known: dict[Any, Any]):
     """Piecewise Chebyshev series of all bulks, and points inside them without density.
 
     `known` keeps what has been found of each bulk, by its edges.
@@ -1018,7 +1049,7 @@ def _panels(ensemble, edges, scan, known):
     return done, np.concatenate(gaps)
 
 
-def _panels_of(ensemble, place, scan):
+def _panels_of(ensemble: Ensemble, place: _Map, scan: _Scan):
     """The same for one bulk."""
     cheap = ensemble.law is not None
     size, tolerance, depth = (32, 1e-9, 34) if cheap else (24, 1e-7, 24)
@@ -1059,7 +1090,7 @@ def _panels_of(ensemble, place, scan):
     return sorted(done, key=lambda panel: panel.start), np.concatenate(gaps)
 
 
-def _middle_of_gap(x, s):
+def _middle_of_gap(x: Array, s: Array):
     """One point in each run of real roots with complex ones on either side."""
     order = np.argsort(x)
     outside = np.concatenate([[False], s[order].imag == 0, [False]])
@@ -1073,7 +1104,7 @@ def _middle_of_gap(x, s):
     return x[order][[(a + b - 1) // 2 for a, b in zip(starts, stops, strict=True)]]
 
 
-def _resolved(place, nodes, panel):
+def _resolved(place: _Map, nodes: Array, panel: tuple[float, float]):
     """Whether no node of a panel is so close to an end of its bulk that rounding moves it."""
     a, b = panel
     x = place.place(a + 0.5 * (b - a) * (nodes[[-1, 0]] + 1.0))

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq, linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
+from .._types import Array
 from ..covariance import Covariance
 from ..exceptions import ConvergenceError
 from .bulk import (
@@ -31,8 +33,6 @@ from .spectrum import Edge, Spectrum
 from .state import StoredByFields
 
 __all__ = ["Outlier", "Spike", "SpikedEnsemble", "split_spikes"]
-
-Array = np.ndarray
 
 # Relative distance from an edge below which an eigenvalue counts as part of the bulk.
 TOUCHING = 1e-9
@@ -60,6 +60,11 @@ class Outlier:
         do not count.
     signal : ndarray of shape (n_features,)
         y.
+
+    References
+    ----------
+    D. Paul, Asymptotics of sample eigenstructure for a large dimensional spiked covariance
+    model, Statistica Sinica 17 (2007).
     """
 
     position: float
@@ -69,8 +74,10 @@ class Outlier:
     _signal_variance: float  # y' Sigma y
     _spread: dict[float, float]  # p -> s_p
 
-    def overlap(self, x, which: str = "right") -> float:
+    def overlap(self, x: ArrayLike, which: str = "right") -> float:
         """Squared cosine between the eigenvector and any fixed direction x.
+
+        Implements :theorem:`thm-outlier-overlap`.
 
         Parameters
         ----------
@@ -151,6 +158,8 @@ class SpikedEnsemble(StoredByFields):
     :math:`\beta` is a vector, that of the bulk differs from it as :math:`D_0` does from D, and
     :math:`\beta - \beta_0` joins the last bracket.
 
+    Implements :theorem:`thm-outlier`.
+
     Parameters
     ----------
     ensemble : Ensemble
@@ -168,6 +177,11 @@ class SpikedEnsemble(StoredByFields):
     own : int, optional
         How many of the directions, the first, are spikes of the model; the others are loud
         coordinates. By default all.
+
+    References
+    ----------
+    J. Baik and J. W. Silverstein, Eigenvalues of large sample covariance matrices of spiked
+    population models, Journal of Multivariate Analysis 97 (2006).
     """
 
     ensemble: Ensemble
@@ -224,7 +238,7 @@ class SpikedEnsemble(StoredByFields):
         own = spikes[1].size
         full = units_of(covariance)
 
-        def assemble(base, strengths, directions):
+        def assemble(base: Covariance, strengths: Array, directions: Array):
             plain = units_of(base) if strengths.size else full
             depth, unit = depth_and_unit(full, plain)
             deep = [u.deeper(depth, unit) if depth < 1.0 else u for u in (full, plain)]
@@ -263,6 +277,7 @@ class SpikedEnsemble(StoredByFields):
 
     @cached_property
     def spectrum(self) -> Spectrum:
+        """Limiting law of the bulk, a :class:`Spectrum`."""
         return Spectrum(self.ensemble)
 
     @cached_property
@@ -296,7 +311,7 @@ class SpikedEnsemble(StoredByFields):
         rest[self.local] = 0.0
         return difference[self.local], rest
 
-    def _coefficients(self, s, z):
+    def _coefficients(self, s: float, z: float):
         # A strength of zero would make the small matrix singular; this one is as good as zero.
         least = 1e-12 * self.ensemble.covariance.trace() / self.ensemble.d
         local = -z * self._frame[1]
@@ -304,12 +319,12 @@ class SpikedEnsemble(StoredByFields):
             local = local + self._lift[0]
         return np.concatenate([s * np.maximum(self.strengths, least), local])
 
-    def _rest(self, z):
+    def _rest(self, z: float):
         """Minus the small part of the change of beta - z/D, as a column."""
         rest = z * self._frame[2]
         return (rest if self._lift is None else rest - self._lift[1])[:, None]
 
-    def _resolved(self, s, z):
+    def _resolved(self, s: float, z: float):
         """W' R W, and R W on demand, with the small part of the change of D to second order."""
         frame, rest = self._frame[0], self._rest(z)
         apply = self.ensemble.resolvent(s, z).apply
@@ -321,17 +336,17 @@ class SpikedEnsemble(StoredByFields):
             lambda: v + again + apply(rest * again),
         )
 
-    def _symbol(self, s, z):
+    def _symbol(self, s: float, z: float):
         r"""Eigenvalues, ascending, of sign(C) + \|C\|^1/2 W'RW \|C\|^1/2, and eigenvectors."""
         c = self._coefficients(s, z)
         root = np.sqrt(np.abs(c))
         matrix = np.diag(np.sign(c)) + root[:, None] * self._resolved(s, z)[0] * root
         return np.linalg.eigh(0.5 * (matrix + matrix.T))
 
-    def _count(self, s, z):
+    def _count(self, s: float, z: float):
         return int(np.sum(self._symbol(s, z)[0] > 0))
 
-    def _root(self, z, guess):
+    def _root(self, z: float, guess: float):
         s = self.ensemble.solve(np.array([z]), np.array([guess], dtype=complex))[0]
         if s.imag != 0:
             raise ConvergenceError(f"z = {z:.12g} lies inside the bulk where a gap was expected.")
@@ -369,7 +384,7 @@ class SpikedEnsemble(StoredByFields):
             if high > low:
                 yield _Gap(low, low_root, high, high_root, self._side(low, high))
 
-    def _side(self, low, high):
+    def _side(self, low: float, high: float):
         if not self.spectrum.edge_points:
             return "above" if low >= self.spectrum.atom_points[-1].position else "below"
         first, last = self.main_edges
@@ -377,7 +392,7 @@ class SpikedEnsemble(StoredByFields):
             return "above"
         return "below" if high <= first.position else "between"
 
-    def _end(self, stop, direction):
+    def _end(self, stop: Edge, direction: int):
         """The end of a gap: an edge itself, or a point next to an atom or a hard edge."""
         if stop.inward and np.isfinite(stop.root):
             return stop.position, stop.root
@@ -386,7 +401,7 @@ class SpikedEnsemble(StoredByFields):
             place = 1e-9 * min(e.position for e in self.spectrum.edge_points if e.position > 0)
         return place, float(self.ensemble.solve(np.array([place]))[0].real)
 
-    def _beyond(self, low, low_root):
+    def _beyond(self, low: float, low_root: float):
         """A point to the right of all outliers."""
         final = self.strengths.size + int(np.sum(self._frame[1] < 0))
         high, root = 2.0 * low, low_root
@@ -400,6 +415,8 @@ class SpikedEnsemble(StoredByFields):
     @cached_property
     def outliers(self) -> tuple[Outlier, ...]:
         """All eigenvalues outside the bulk, the largest first.
+
+        Implements :theorem:`thm-several-outliers` and :theorem:`thm-gap-outliers`.
 
         Notes
         -----
@@ -422,7 +439,7 @@ class SpikedEnsemble(StoredByFields):
                     found += self._outliers_in(part)
         return tuple(sorted(found, key=lambda o: -o.position))
 
-    def _split(self, gap):
+    def _split(self, gap: _Gap):
         """Cut a gap where a coefficient changes sign, which the count of signs cannot follow."""
         if self._lift is None or self.local.size == 0:
             return [gap]
@@ -440,7 +457,7 @@ class SpikedEnsemble(StoredByFields):
             rest = rest._replace(low=above, low_root=self._root(above, root))
         return [*parts, rest]
 
-    def _outliers_in(self, gap):
+    def _outliers_in(self, gap: _Gap):
         first, last = self._count(gap.low_root, gap.low), self._count(gap.high_root, gap.high)
         size = self.strengths.size + self.local.size
         roots = []
@@ -448,7 +465,7 @@ class SpikedEnsemble(StoredByFields):
             column = size - 1 - index
             state = {"root": gap.low_root}
 
-            def value(z, column=column, state=state):
+            def value(z: float, column: int = column, state: dict[str, float] = state):
                 if z <= gap.low * (1.0 + TOUCHING):
                     return self._symbol(gap.low_root, gap.low)[0][column]
                 if z >= gap.high * (1.0 - TOUCHING):
@@ -475,7 +492,7 @@ class SpikedEnsemble(StoredByFields):
             for outlier in self._describe(group[0][0], group[0][1], len(group), gap.side)
         ]
 
-    def _describe(self, z, s, multiplicity, side):
+    def _describe(self, z: float, s: float, multiplicity: int, side: str):
         ensemble = self.ensemble
         values, vectors = self._symbol(s, z)
         null = vectors[:, np.argsort(np.abs(values))[:multiplicity]]
@@ -499,7 +516,7 @@ class SpikedEnsemble(StoredByFields):
             nu = float(ensemble.eigenvalue(z))
             yield Outlier(nu, side, y[:, k], self.weights, variance, spread)
 
-    def _separate(self, y, sigma_y, spread):
+    def _separate(self, y: Array, sigma_y: Array, spread: float):
         """Orthogonal eigenvectors of one eigenvalue, each as close to one spike as it can be."""
         gram = spread * (y.T @ sigma_y) + y.T @ (y / self.weights[:, None])
         whiten = np.linalg.inv(np.linalg.cholesky(0.5 * (gram + gram.T))).T
@@ -512,7 +529,10 @@ class SpikedEnsemble(StoredByFields):
 
     @cached_property
     def thresholds(self) -> Array:
-        """Strength above which each spike alone leaves the bulk upwards, of shape (own,)."""
+        """Strength above which each spike alone leaves the bulk upwards, of shape (own,).
+
+        Implements :theorem:`thm-outlier`.
+        """
         return self._all_thresholds[: self.own]
 
     @cached_property
@@ -532,7 +552,7 @@ class SpikedEnsemble(StoredByFields):
         with np.errstate(divide="ignore"):
             return np.where(form > 0, 1.0 / form, np.inf)
 
-    def describe_spikes(self, eigenvalue_of) -> tuple[Spike, ...]:
+    def describe_spikes(self, eigenvalue_of: Callable[[float], float]) -> tuple[Spike, ...]:
         """One :class:`Spike` for each direction, in the order of the model.
 
         Parameters

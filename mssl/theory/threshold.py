@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from ..covariance import Covariance, Spiked
@@ -16,13 +17,15 @@ __all__ = ["critical_strength"]
 def critical_strength(
     theory_of: Callable[[Covariance], object],
     base: Covariance,
-    direction,
+    direction: ArrayLike,
     *,
     largest: float = 1e6,
 ) -> float:
     r"""Solve for the strength that equals its own threshold.
 
     .. math:: \theta_c = \frac{-1}{s\,u^\top R_{\theta_c} u}
+
+    Implements :theorem:`thm-outlier`.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ def critical_strength(
     if u.shape != (base.d,):
         raise ValueError(f"direction must have shape ({base.d},), got {u.shape}.")
 
-    def excess(log_strength):
+    def excess(log_strength: float):
         strength = np.exp(log_strength)
         threshold = theory_of(Spiked(base, strength, u[:, None])).spiked_ensemble.thresholds[0]
         return log_strength - np.log(threshold)
