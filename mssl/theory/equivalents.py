@@ -170,6 +170,7 @@ def solve_kappa(
             raise _singular(n)
         return Equivalent(n, lam, 0.0, resolvent, d, d, 0)
     descends = n < covariance.d
+    step = np.inf
     start, last, following = kappa, np.inf, _newton if descends else _log_newton
     for iteration in range(1, max_iterations + 1):
         resolvent = covariance.resolvent(kappa)

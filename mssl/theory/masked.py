@@ -290,6 +290,10 @@ class MaskedErrors(StoredByFields):
             return float(np.mean(self.error_at(0.0)))
         if evaluation == "rescaled":
             return float(np.mean(self.residual))
+        if isinstance(evaluation, str):
+            raise ValueError(
+                f"evaluation must be 'same', 'full', 'rescaled' or a mask rate, got {evaluation!r}."
+            )
         return float(np.mean(self.error_at(evaluation)))
 
 

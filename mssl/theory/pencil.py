@@ -157,9 +157,8 @@ def _root(sigma: Array):
     try:
         root = np.linalg.cholesky(sigma)
     except np.linalg.LinAlgError:
-        pivots = np.zeros(1)
-    else:
-        pivots = np.diag(root) ** 2
+        root = np.zeros((1, 1))
+    pivots = np.diag(root) ** 2
     if pivots.max() < REGULAR * pivots.min():
         return root, solve_triangular(root, np.eye(len(root)), lower=True)
     # In units of its own, every coordinate keeps its digits beside louder ones.

@@ -157,7 +157,8 @@ class SSRTheory(StoredByFields):
 
     @cached_property
     def _masked(self) -> tuple[Equivalent, MaskedErrors]:
-        return solve_masked(self.covariance, self.n_samples, self.ridge, self.mask_rate)
+        rate = self.mask_rate or 0.0
+        return solve_masked(self.covariance, self.n_samples, self.ridge, rate)
 
     @property
     def keep(self) -> float:
@@ -332,7 +333,8 @@ class SSRTheory(StoredByFields):
 
     def _felt_penalty(self, model: Covariance) -> np.ndarray:
         """The penalty K that a model feels, the base of this one or this one itself."""
-        return self.kappa * mask_penalty(model.diagonal(), self.ridge, self.mask_rate)
+        rate = self.mask_rate or 0.0
+        return self.kappa * mask_penalty(model.diagonal(), self.ridge, rate)
 
     @cached_property
     def spectrum(self) -> CoefficientSpectrum:

@@ -241,9 +241,9 @@ class SpikedEnsemble(StoredByFields):
         def assemble(base: Covariance, strengths: Array, directions: Array):
             plain = units_of(base) if strengths.size else full
             depth, unit = depth_and_unit(full, plain)
-            deep = [u.deeper(depth, unit) if depth < 1.0 else u for u in (full, plain)]
+            deep, flat = (u.deeper(depth, unit) if depth < 1.0 else u for u in (full, plain))
             choose = interior_weights if is_stationary(base, n_samples) else bulk_weights
-            weights, floor, local = choose(*deep, strengths, directions)
+            weights, floor, local = choose(deep, flat, strengths, directions)
             if n_samples < base.d and np.all(floor > 0):
                 moving = ~is_silent(plain.excess)
                 weights[moving] = settle(weights[moving], floor[moving], n_samples)
@@ -251,7 +251,7 @@ class SpikedEnsemble(StoredByFields):
                 floor = float(floor[0])  # a constant keeps every fast path open
             base = without_silent(base, plain.excess)
             ensemble = Ensemble(base, n_samples, weights, floor, shrinkage, depth, unit)
-            weights, floor, _ = deep[0]
+            weights, floor, _ = deep
             return cls(ensemble, weights, strengths, directions, local, floor, own)
 
         found = assemble(*spikes)
@@ -304,7 +304,7 @@ class SpikedEnsemble(StoredByFields):
         """The difference in beta at the local coordinates, and elsewhere; None if there is none."""
         if self.floor is None:
             return None
-        difference = self.floor - self.ensemble.floor
+        difference = (self.floor - self.ensemble.floor) * np.ones(self.ensemble.d)
         if not np.any(difference):
             return None
         rest = difference.copy()
@@ -371,7 +371,7 @@ class SpikedEnsemble(StoredByFields):
                 continue
             if left is None:
                 # M has no eigenvalue below zero; s is 1 there, or 1/rho without a floor.
-                low = 1e-9 * right.position
+                low = 1e-9 * stops[0].position
                 floored = np.all(self.ensemble.floor > 0)
                 low_root = self._root(low, 1.0 if floored else 1.0 / rho)
             else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import Field, fields
+from typing import Any, ClassVar
 
 __all__ = ["StoredByFields"]
 
@@ -13,5 +14,7 @@ class StoredByFields:
     Caches hold closures, which cannot be pickled, and large arrays.
     """
 
-    def __getstate__(self) -> dict:
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # given by `dataclass`
+
+    def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

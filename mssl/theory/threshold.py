@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,12 +11,20 @@ from scipy.optimize import brentq
 
 from ..covariance import Covariance, Spiked
 from ..validation import covariance_model, positive, real_copy
+from .spikes import SpikedEnsemble
 
 __all__ = ["critical_strength"]
 
 
+class HasSpikes(Protocol):
+    """A theory that knows the thresholds of its directions."""
+
+    @property
+    def spiked_ensemble(self) -> SpikedEnsemble: ...
+
+
 def critical_strength(
-    theory_of: Callable[[Covariance], object],
+    theory_of: Callable[[Covariance], HasSpikes],
     base: Covariance,
     direction: ArrayLike,
     *,
