@@ -275,8 +275,9 @@ class Ensemble(StoredByFields):
 
     def _starts(self, z: Points):
         """Ways to a starting point, the cheapest first."""
-        if self.law is not None and self.law.counts.size > FINE:
-            yield lambda z: _Coarse(self).solve_or_nan(z)
+        law = self.law
+        if law is not None and law.counts.size > FINE:
+            yield lambda z: _Coarse(self, law).solve_or_nan(z)
         real = not np.any(z.imag)
         if self.law is None and real:
             yield self._descend_in_shrinkage
@@ -302,18 +303,8 @@ class Ensemble(StoredByFields):
                 if start.imag >= 0:
                     start = complex(start.real, -abs(known[1].imag) - 1e-3 * abs(known[1]))
                 starts.append(start)
-            left = np.array([True])
-            for start in starts:
-                found, left = self._polish(point, np.array([start]), steps=12)
-                if not left[0]:
-                    break
-            for factor, last in ((0.25, 1e-6), (0.5, 1e-11)):
-                if not left[0]:
-                    break
-                found, left = self._polish(point, self._descend(point, factor, last))
-            if left[0] and point[0].imag == 0:
-                found, left = self._polish(point, self._descend_in_shrinkage(point))
-            if left[0]:
+            found = self._first_root(point, starts)
+            if found is None:
                 s[i] = np.nan
                 continue
             s[i] = found[0]
@@ -322,6 +313,22 @@ class Ensemble(StoredByFields):
             if not np.isfinite(known[2]):
                 known = None
         return s
+
+    def _first_root(self, point: Points, starts: list[complex]) -> Array | None:
+        """The root at one point from the first start, or else descent, that leads to one."""
+        for start in starts:
+            found, left = self._polish(point, np.array([start]), steps=12)
+            if not left[0]:
+                return found
+        for factor, last in ((0.25, 1e-6), (0.5, 1e-11)):
+            found, left = self._polish(point, self._descend(point, factor, last))
+            if not left[0]:
+                return found
+        if point[0].imag == 0:
+            found, left = self._polish(point, self._descend_in_shrinkage(point))
+            if not left[0]:
+                return found
+        return None
 
     def _descend(self, z: Points, factor: float, last: float):
         """Homotopy: from a large imaginary part, where the map contracts, down to z."""
@@ -426,6 +433,38 @@ class Ensemble(StoredByFields):
 
 
 def _law(covariance: Covariance, weights: Array, floor: Array | float) -> Law | None:
+    covariance, weights = _absorbed(covariance, weights, floor)
+    if isinstance(covariance, Diagonal | Isotropic):
+        return _distinct(covariance.diagonal(), weights, floor)
+    if np.ndim(floor):
+        return None
+    if np.ptp(weights) <= 1e-12 * weights[0]:
+        values = _eigenvalues(covariance)
+        constant = np.full(covariance.d, weights[0])
+        return None if values is None else _distinct(values, constant, floor)
+    if isinstance(covariance, Dense) and floor == 0:
+        root = np.sqrt(weights)
+        values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
+        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), floor)
+    return None
+
+
+def _eigenvalues(covariance: Covariance) -> Array | None:
+    """All eigenvalues of Sigma, for a model that has them without a matrix of its size."""
+    if isinstance(covariance, Blocks):
+        size, own = covariance.sizes, covariance.variances * (1.0 - covariance.correlations)
+        shared = own + covariance.variances * covariance.correlations * size
+        return np.concatenate([np.repeat(own, size - 1), np.maximum(shared, 0.0)])
+    if isinstance(covariance, AR1) and covariance.d <= 5000:
+        return 1.0 / eigh_tridiagonal(*covariance.precision(), eigvals_only=True)
+    values = getattr(covariance, "eigenvalues", None)
+    return None if values is None else np.asarray(values)
+
+
+def _absorbed(
+    covariance: Covariance, weights: Array, floor: Array | float
+) -> tuple[Covariance, Array]:
+    """A model and weights of the same law, without scales where these can be absorbed."""
     while isinstance(covariance, Scaled):
         # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
         # beta belongs to C^-2; only a plain diagonal model can absorb both.
@@ -438,27 +477,7 @@ def _law(covariance: Covariance, weights: Array, floor: Array | float) -> Law | 
             covariance = Scaled(base.base, base.scales * scales)
         else:
             covariance = Diagonal(scales**2 * base.diagonal())
-    if isinstance(covariance, Diagonal | Isotropic):
-        return _distinct(covariance.diagonal(), weights, floor)
-    if np.ndim(floor):
-        return None
-    if np.ptp(weights) <= 1e-12 * weights[0]:
-        constant = np.full(covariance.d, weights[0])
-        if isinstance(covariance, Blocks):
-            size, own = covariance.sizes, covariance.variances * (1.0 - covariance.correlations)
-            shared = own + covariance.variances * covariance.correlations * size
-            values = np.concatenate([np.repeat(own, size - 1), np.maximum(shared, 0.0)])
-            return _distinct(values, constant, floor)
-        if isinstance(covariance, AR1) and covariance.d <= 5000:
-            values = 1.0 / eigh_tridiagonal(*covariance.precision(), eigvals_only=True)
-            return _distinct(values, constant, floor)
-        if hasattr(covariance, "eigenvalues"):
-            return _distinct(np.asarray(covariance.eigenvalues), constant, floor)
-    elif isinstance(covariance, Dense) and floor == 0:
-        root = np.sqrt(weights)
-        values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
-        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), floor)
-    return None
+    return covariance, weights
 
 
 def _distinct(variances: Array, weights: Array, floor: Array | float) -> Law:
@@ -539,8 +558,7 @@ def _model_traces(ensemble: Ensemble, s: Scalar, z: Scalar):
 class _Coarse(Ensemble):
     """The same ensemble with nearby atoms merged, to find starting points cheaply."""
 
-    def __init__(self, ensemble: Ensemble):
-        law = ensemble.law
+    def __init__(self, ensemble: Ensemble, law: Law):
         with np.errstate(divide="ignore"):
             height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))
         bins = np.linspace(height.min(), height.max(), 300)

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from .._types import Array, Scalar
 from ..covariance import Covariance
 from ..exceptions import ConvergenceError
-from .ensemble import SMALL, Ensemble
+from .ensemble import SMALL, Ensemble, Law
 from .state import StoredByFields
 
 __all__ = ["Atom", "CoefficientSpectrum", "Edge", "Spectrum"]
@@ -196,6 +196,7 @@ class Spectrum(StoredByFields):
         known = {}
         for refinement in (1, 4, 16):
             scan = _first_scan(self.ensemble, refinement)
+            edges, narrow, panels, mass = [], [], [], 0.0
             for _ in range(ROUNDS):
                 edges, narrow = _find_edges(scan), []
                 panels, found = _panels(self.ensemble, edges, scan, known)
@@ -294,8 +295,9 @@ class Spectrum(StoredByFields):
 
     def own_density(self, z: Array) -> Array:
         """Density of the eigenvalues of the ensemble's own matrix, for z of shape (n_points,)."""
-        if self.ensemble.law is not None and self.ensemble.law.counts.size == 1:
-            return _marchenko_pastur(self.ensemble, z)
+        law = self.ensemble.law
+        if law is not None and law.counts.size == 1:
+            return _marchenko_pastur(self.ensemble, law, z)
         result = np.zeros(z.shape)
         if self.ensemble.law is not None:
             # No need to know the edges; next to an atom, where s is zero, lies a gap.
@@ -305,7 +307,7 @@ class Spectrum(StoredByFields):
             if regular.any():
                 points = z[regular].astype(complex)
                 m = self.ensemble.traces(self.ensemble.solve(points), points).stieltjes
-                result[regular] = np.maximum(m.imag, 0.0) / np.pi
+                result[regular] = np.maximum(np.imag(m), 0.0) / np.pi
             return result
         for k, (low, high) in enumerate(self.bulk_places):
             inside = np.flatnonzero((z > low) & (z < high))
@@ -500,10 +502,10 @@ class CoefficientSpectrum(StoredByFields):
         return self.expect(lambda a: a**k)
 
 
-def _marchenko_pastur(ensemble: Ensemble, x: Array):
+def _marchenko_pastur(ensemble: Ensemble, law: Law, x: Array):
     """White noise in closed form: M = D (v W / rho + beta) for the white Wishart matrix W."""
     gamma = ensemble.d / ensemble.n_samples
-    variance, weight = float(ensemble.law.variances[0]), float(ensemble.law.weights[0])
+    variance, weight = float(law.variances[0]), float(law.weights[0])
     rho, beta = ensemble.shrinkage, float(np.max(ensemble.floor))
     if rho == 0 or variance == 0:
         return np.zeros(x.shape)
@@ -636,7 +638,7 @@ def _atoms(ensemble: Ensemble):
         rank = _rank(ensemble.covariance, group, null)
         count = group.size - min(n, rank)
         if count > 0:
-            yield Atom(_place(ensemble, group), count / d)
+            yield Atom(float(_place(ensemble, group)), count / d)
 
 
 def _null_weight(covariance: Covariance):
@@ -649,7 +651,7 @@ def _null_weight(covariance: Covariance):
     )
 
 
-def _rank(covariance: Covariance, group: Array, null: Array | None):
+def _rank(covariance: Covariance, group: Array, null: Array):
     """Rank of Sigma on a group of coordinates."""
     if null.sum() < 0.5:
         return group.size
@@ -713,11 +715,11 @@ class _Scan:
         nearest = np.clip(np.searchsorted(self.z, points), 0, self.z.size - 1)
         # A real start could never leave the real axis.
         guess = self.s[nearest]
-        return np.where(guess.imag < 0, guess, guess - 1e-3j * np.abs(guess))
+        return np.where(np.imag(guess) < 0, guess, guess - 1e-3j * np.abs(guess))
 
     @property
     def inside(self):
-        return self.s.imag < 0
+        return np.imag(self.s) < 0
 
     def between(self, points: Array):
         """Starting points for the roots at other points, which lie inside bulks."""
@@ -725,15 +727,15 @@ class _Scan:
         if not inside.any():
             return None
         z, s = self.z[inside], self.s[inside]
-        return np.interp(points, z, s.real) + 1j * np.interp(points, z, s.imag)
+        return np.interp(points, z, np.real(s)) + 1j * np.interp(points, z, np.imag(s))
 
     def sharpen(self, rounds: int):
         """Look closer where the density has a dip, or where a gap is about to close."""
         for _ in range(rounds):
             traces = self.ensemble.traces(self.s, self.z.astype(complex))
-            height = traces.stieltjes.imag * self.z
+            height = np.imag(traces.stieltjes) * self.z
             # s dF/ds is 1 - (s^2/n) Tr (Sigma R)^2 outside: zero where a bulk would open.
-            room = (traces.slope * self.s).real
+            room = np.real(traces.slope * self.s)
             new = [np.empty(0)]
             for k in range(1, self.z.size - 1):
                 three = slice(k - 1, k + 2)
@@ -799,12 +801,12 @@ def _find_edges(scan: _Scan):
     return edges
 
 
-def _mass_between(ensemble: Ensemble, a: tuple[float, float], b: tuple[float, float]):
+def _mass_between(ensemble: Ensemble, a: tuple[Any, Any], b: tuple[Any, Any]):
     """Fraction of the eigenvalues between two points (z, s) outside the bulks; NaN if unknown."""
-    counts = [ensemble.below(s.real, z) for z, s in (a, b)]
-    if None in counts:
+    first, last = (ensemble.below(s.real, z) for z, s in (a, b))
+    if first is None or last is None:
         return _mass_inside(ensemble, a[0], b[0])
-    return (counts[1] - counts[0]) / ensemble.d
+    return (last - first) / ensemble.d
 
 
 def _mass_inside(ensemble: Ensemble, a: float, b: float):
@@ -981,12 +983,32 @@ def _stationary(ensemble: Ensemble, z: float, s: float, towards: float):
     step = towards - s
     if step == 0:
         return None
-    state = {"z": z}
+    slope = _Slope(ensemble, z)
+    start = slope(s)
+    if not np.isfinite(start) or start == 0:
+        return None if start != 0 else (slope.place, s)
+    ends = _sign_change(slope, start, s, step)
+    if ends is None:
+        return None
+    try:
+        root = brentq(slope, *ends, xtol=1e-15 * abs(s), rtol=1e-14)
+    except (ValueError, RuntimeError):  # rounding hides the change of sign
+        return None
+    if not abs(slope(root)) <= 1e-3 * abs(start):  # the sign has changed at a pole
+        return None
+    return float(slope.place), float(root)
 
-    def slope(root: float):
-        place = state["z"]
+
+class _Slope:
+    """dF/ds as a function of s along the real curve z(s); `place` is z at the last s."""
+
+    def __init__(self, ensemble: Ensemble, z: float):
+        self.ensemble, self.start, self.place = ensemble, z, z
+
+    def __call__(self, s: float) -> float:
+        place, change = self.place, np.inf
         for _ in range(40):
-            traces = ensemble.traces(np.array([root]), np.array([place]))
+            traces = self.ensemble.traces(np.array([s]), np.array([place]))
             with np.errstate(divide="ignore", invalid="ignore"):
                 change = traces.excess[0] / traces.drift[0]
             if not np.isfinite(change):
@@ -994,35 +1016,29 @@ def _stationary(ensemble: Ensemble, z: float, s: float, towards: float):
             place -= change
             if abs(change) <= 4e-16 * abs(place):
                 break
-            if abs(change) > 0.5 * abs(z):
+            if abs(change) > 0.5 * abs(self.start):
                 return np.nan
         else:
             if abs(change) > 1e-12 * abs(place):
                 return np.nan
-        state["z"] = place
-        return ensemble.traces(np.array([root]), np.array([place])).slope[0]
+        self.place = place
+        return self.ensemble.traces(np.array([s]), np.array([place])).slope[0]
 
-    start = slope(s)
-    if not np.isfinite(start) or start == 0:
-        return None if start != 0 else (state["z"], s)
-    last, here = s, s
+
+def _sign_change(
+    slope: Callable[[float], float], start: float, s: float, step: float
+) -> tuple[float, float] | None:
+    """Two values of s, further and further from the first, between which the slope changes sign."""
+    last = s
     for factor in (0.5, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0):
         here = s + factor * step
         value = slope(here)
         if not np.isfinite(value):
             return None
         if np.sign(value) != np.sign(start):
-            break
+            return last, here
         last = here
-    else:
-        return None
-    try:
-        root = brentq(slope, last, here, xtol=1e-15 * abs(s), rtol=1e-14)
-    except (ValueError, RuntimeError):  # rounding hides the change of sign
-        return None
-    if not abs(slope(root)) <= 1e-3 * abs(start):  # the sign has changed at a pole
-        return None
-    return float(state["z"]), float(root)
+    return None
 
 
 # --- the density as a series -------------------------------------------------------------------
@@ -1057,7 +1073,8 @@ def _panels_of(ensemble: Ensemble, place: _Map, scan: _Scan):
         size, tolerance = 40, 1e-6
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
     done, gaps = [], [np.empty(0)]
-    todo, largest = [(0.0, np.pi, None)], 0.0  # the largest mass of a panel
+    todo: list[tuple[float, float, Any]] = [(0.0, np.pi, None)]
+    largest = 0.0  # the largest mass of a panel
     for level in range(depth + 1):
         if not todo:
             break
@@ -1093,7 +1110,7 @@ def _panels_of(ensemble: Ensemble, place: _Map, scan: _Scan):
 def _middle_of_gap(x: Array, s: Array):
     """One point in each run of real roots with complex ones on either side."""
     order = np.argsort(x)
-    outside = np.concatenate([[False], s[order].imag == 0, [False]])
+    outside = np.concatenate([[False], np.imag(s[order]) == 0, [False]])
     starts = np.flatnonzero(outside[1:] & ~outside[:-1])
     stops = np.flatnonzero(~outside[1:] & outside[:-1])
     # Next to the ends of a bulk, rounding may make a root real.
