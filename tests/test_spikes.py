@@ -133,6 +133,7 @@ def test_regression_against_simulation(name):
     seen = simulate_eigenpairs(model, n, lam, directions=u, trials=24, rng=5)
     assert theory.detected
     error = seen.standard_error
+    assert error is not None
     # Corrections are O(1/d) for d = 400, and larger the nearer the threshold.
     assert abs(seen.eigenvalues[0] - theory.eigenvalue) < 3 * error.eigenvalues[0] + 0.01
     for which in ("right", "left", "symmetric"):
@@ -150,6 +151,7 @@ def test_pca_against_simulation(name, standardize):
     method = "correlation" if standardize else "pca"
     seen = simulate_eigenpairs(model, n, directions=u, method=method, trials=24, rng=6)
     error = seen.standard_error
+    assert error is not None
     assert theory.detected
     assert abs(seen.eigenvalues[0] / theory.eigenvalue - 1) < (
         3 * error.eigenvalues[0] / theory.eigenvalue + 0.01
@@ -214,6 +216,7 @@ def test_correlated_pair_has_an_eigenvalue_on_either_side():
         theory.covariance, n, 0.05, directions=x, lowest=True, trials=24, rng=8
     )
     error = seen.standard_error
+    assert error is not None
     assert abs(seen.eigenvalues[0] - (1 - 1 / low.position)) < 3 * error.eigenvalues[0] + 0.01
     assert abs(seen.left_overlaps[0, 0] - low.overlap(x[:, 0], "left")) < (
         3 * error.left_overlaps[0, 0] + 0.01

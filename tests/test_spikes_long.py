@@ -11,7 +11,7 @@ import pytest
 
 from mssl.covariance import AR1, Blocks, Circulant, Diagonal, Isotropic, Scaled, Spiked
 from mssl.simulation_spectra import simulate_eigenpairs
-from mssl.theory import SSRTheory
+from mssl.theory import SSRTheory, split_spikes
 
 D, TRIALS, SETTINGS = 1000, 20, 60
 FAR, SLACK = 0.2, 0.01
@@ -98,9 +98,10 @@ def _settings_of(index):
 def setting(index):
     """The first draw with every strength at least a fifth away from its threshold."""
     for label, theory in _settings_of(index):
-        ratios = theory.covariance.strengths / theory.spiked_ensemble.thresholds
+        ratios = split_spikes(theory.covariance)[1] / theory.spiked_ensemble.thresholds
         if np.all(np.abs(ratios - 1.0) >= FAR):
             return Setting(label, theory, ratios)
+    raise ValueError(f"no draw of setting {index} is far from its thresholds")
 
 
 def bulk_overlap(theory, x, which):
@@ -137,6 +138,7 @@ def compare(theory, *, trials=TRIALS, n_jobs=-1):
         n_jobs=n_jobs,
     )
     error = seen.standard_error
+    assert error is not None
     rows = []
     for k in range(max(1, len(above))):
         value = 1.0 - 1.0 / above[k].position if above else theory.edges[-1]

@@ -135,7 +135,8 @@ def test_a_coordinate_without_variance_has_no_error_and_helps_nobody():
 @pytest.mark.parametrize("n", [40, 100])
 def test_a_rate_of_zero_is_one_coordinate_at_a_time(model, n):
     plain, zero, tiny = (SSRTheory(model, n, 0.1, p) for p in (None, 0.0, 1e-7))
-    assert type(plain.risk) is type(zero.risk) is Risk and type(tiny.risk) is MaskedRisk
+    assert type(plain.risk) is type(zero.risk) is Risk
+    assert type(tiny.risk) is MaskedRisk
     for name in ("test_error", "train_error", "bayes_error", "coef_norm"):
         assert getattr(zero, name) == getattr(plain, name)
         assert getattr(tiny, name) == pytest.approx(getattr(plain, name), rel=1e-5)
@@ -211,7 +212,8 @@ def test_theory_meets_the_closed_form_on_random_rows(model, n, p):
 def test_one_ridge_gives_one_result():
     many = simulate_masked_risk(AR1(20, 0.5), 30, [0.1], 0.3, trials=2, rng=0, n_jobs=1)
     one = simulate_masked_risk(AR1(20, 0.5), 30, 0.1, 0.3, trials=2, rng=0, n_jobs=1)
-    assert isinstance(one, MaskedRisk) and one.test_error == many[0].test_error
+    assert isinstance(one, MaskedRisk)
+    assert one.test_error == many[0].test_error
 
 
 def test_theory_is_near_explicit_masks():
@@ -316,7 +318,8 @@ def test_a_vector_floor_is_a_change_of_units(model, n):
 def test_spike_at_a_mask_rate(model, p):
     n, lam, trials = 600, 0.05, 6
     spike = SSRTheory(model, n, lam, p).spikes[0]
-    assert spike.detected and spike.strength > spike.threshold
+    assert spike.detected
+    assert spike.strength > spike.threshold
     u, values, right, left = spike.direction, [], [], []
     for seed in range(trials):
         fit = MaskedRegression(lam, p).fit(model.sample(n, seed))
@@ -356,7 +359,8 @@ def test_best_rate_and_best_ridge_are_minima(evaluation):
         return solve_masked(model, n, lam, p)[1].evaluate(evaluation)
 
     best = optimal_mask_rate(model, n, 0.01, evaluation=evaluation)
-    assert best.boundary == "" and 0 < best.mask_rate < 1
+    assert best.boundary == ""
+    assert 0 < best.mask_rate < 1
     assert error(0.01, best.mask_rate) == pytest.approx(best.error, rel=1e-12)
     odds = best.mask_rate / (1 - best.mask_rate)
     for factor in (0.8, 1.25):
@@ -414,7 +418,8 @@ def test_replacing_the_diagonal_stays_within_its_bounds(model, lam, p):
     assert abs(seen.error) < 0.05 * seen.penalty
     # The inequality itself, draw by draw: from the measured change of the penalty.
     sharp = type(bound).of(seen.variance, seen.penalty)
-    assert seen.eigenvalue <= sharp.eigenvalue and seen.coefficient <= sharp.coefficient
+    assert seen.eigenvalue <= sharp.eigenvalue
+    assert seen.coefficient <= sharp.coefficient
 
 
 def test_replacing_the_diagonal_matters_less_with_more_rows():
