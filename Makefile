@@ -48,9 +48,10 @@ figures: environment ## write all figures and their data into figures/ (ARGS="--
 bench: environment ## measure speed and memory against the floor and the peers
 	@$(BIN)/python -m pytest benchmarks -m "bench or not bench" -s $(ARGS)
 
-lint: environment ## check style, formatting and the map of the package
+lint: environment ## check style, formatting, types and the map of the package
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
 	@$(BIN)/python tools/house_map.py --check
 
 format: environment ## mend style and formatting
