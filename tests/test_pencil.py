@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
+from mssl.covariance import (
+    AR1,
+    Blocks,
+    Circulant,
+    Covariance,
+    Dense,
+    Diagonal,
+    Isotropic,
+    Scaled,
+    Spiked,
+)
 from mssl.theory import Ensemble, PCATheory, Spectrum, SSRTheory, split_spikes
 from mssl.theory.pencil import Pencil
 
@@ -157,3 +167,31 @@ def test_a_large_penalty_with_many_masks_has_the_mean_zero_to_rounding():
 def test_blocks_and_white_noise_agree_where_they_are_the_same():
     first, second = SSRTheory(Blocks([1] * 40, 0.0), 70, 0.3), SSRTheory(Isotropic(40), 70, 0.3)
     np.testing.assert_allclose(first.edges, second.edges, rtol=1e-9)
+
+
+def test_a_silent_coordinate_of_a_matrix_stays_apart_from_the_others():
+    """An eigenvector that mixes 1e-12 of it into others would be divided by the penalty."""
+    rng = np.random.default_rng(36)
+    factor = rng.normal(size=(29, 28)) * np.exp(rng.normal(size=28))
+    factor[:, 11] = 0.0
+    sigma = factor.T @ factor / 29
+    some = np.delete(np.arange(28), 11)
+    whole = SSRTheory(Dense(sigma), 2536, 3e-10)
+    part = SSRTheory(Dense(sigma[np.ix_(some, some)]), 2536, 3e-10)
+    assert whole.coef_norm == pytest.approx(part.coef_norm * 27 / 28, rel=1e-6)
+    at_zero = [atom.mass for atom in whole.spectrum.atoms if abs(atom.position) < 1e-12]
+    assert sum(at_zero) == pytest.approx(1 / 28)
+
+
+@pytest.mark.parametrize("kind", ["ring", "blocks"])
+def test_a_spike_along_a_loud_direction_of_the_base_has_a_threshold(kind):
+    """One eigenvector of the base has its own bulk; the spike has to leave that one."""
+    d, n = 36, 80
+    distance = np.minimum(np.arange(d), d - np.arange(d))
+    base = Circulant(np.exp(-distance / 8.0)) if kind == "ring" else Blocks([d], 0.3)
+    u = np.full((d, 1), d**-0.5)
+    threshold = SSRTheory(Spiked(base, [1.0], u), n, 0.01).spikes[0].threshold
+    assert 0.0 < threshold < np.inf
+    for factor in (0.8, 1.25):
+        spike = SSRTheory(Spiked(base, [factor * threshold], u), n, 0.01).spikes[0]
+        assert spike.detected == (spike.strength > spike.threshold)

@@ -63,7 +63,7 @@ class Dense(Covariance):
                 f"{gap.max():.3g}."
             )
         matrix = 0.5 * (matrix + matrix.T)
-        eigenvalues, eigenvectors = eigh(matrix)
+        eigenvalues, eigenvectors = _eigen(matrix)
         if eigenvalues[0] < -1e-10 * max(eigenvalues[-1], 0.0) or eigenvalues[-1] < 0:
             raise ValueError(
                 "matrix must be positive semi-definite, but its smallest eigenvalue is "
@@ -173,3 +173,20 @@ class Dense(Covariance):
             apply=lambda x: v @ (columns(gains, x) * (v.T @ x)),
             sandwich=sandwich,
         )
+
+
+def _eigen(matrix: np.ndarray):
+    """Eigenvalues, ascending, and eigenvectors; coordinates without variance are apart, exactly."""
+    silent = np.flatnonzero(~matrix.any(axis=0))
+    if silent.size == 0:
+        return eigh(matrix)
+    moving = np.delete(np.arange(len(matrix)), silent)
+    if moving.size == 0:
+        return np.zeros(len(matrix)), np.eye(len(matrix))
+    values, vectors = eigh(matrix[np.ix_(moving, moving)])
+    eigenvalues, eigenvectors = np.zeros(len(matrix)), np.zeros(matrix.shape)
+    eigenvalues[silent.size :] = values
+    eigenvectors[silent, np.arange(silent.size)] = 1.0
+    eigenvectors[moving, silent.size :] = vectors
+    order = np.argsort(eigenvalues, kind="stable")
+    return eigenvalues[order], eigenvectors[:, order]

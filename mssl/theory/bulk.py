@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import Array
-from ..covariance import AR1, Covariance, Diagonal, Isotropic, Scaled, Spiked
+from ..covariance import AR1, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
 from ..validation import covariance_model
-from .ensemble import unscaled
+from .ensemble import SMALL, unscaled
 
 __all__ = ["split_spikes"]
 
@@ -107,14 +107,17 @@ def is_silent(excess: Array) -> Array:
 
 
 def without_silent(base: Covariance, excess: Array) -> Covariance:
-    """Independent coordinates, with variance 0 where :math:`1 - \\beta D_k` is all but 0.
+    r"""A diagonal or dense or small model with variance 0 where :math:`1 - \beta D_k` is all but 0.
 
-    Their eigenvalues of A_hat are below 1e-7 of those of others; arithmetic cannot tell them apart.
+    Eigenvalues of A_hat that belong there are below 1e-7 of others; arithmetic cannot tell them
+    apart.
     """
     silent = is_silent(excess)
-    if not (isinstance(unscaled(base), Diagonal) and np.any(silent)):
-        return base
-    return Diagonal(np.where(silent, 0.0, base.diagonal()))
+    if np.any(silent) and isinstance(unscaled(base), Diagonal):
+        return Diagonal(np.where(silent, 0.0, base.diagonal()))
+    if np.any(silent) and (isinstance(unscaled(base), Dense) or base.d <= SMALL):
+        return Dense(np.where(silent | silent[:, None], 0.0, base.dense()))
+    return base
 
 
 def is_stationary(base: Covariance, n_samples: int):

@@ -376,15 +376,16 @@ class Ensemble(StoredByFields):
     def _contract(self, s: Points, z: Points):
         """The map s -> 1/(rho + (1/n) Tr Sigma R) of the lower half-plane into itself."""
         excess = self.traces(s, z).excess
-        return 1.0 / ((excess + 1.0) / s)
+        with np.errstate(all="ignore"):
+            return 1.0 / ((excess + 1.0) / s)
 
     def _half_plane_step(self, s: Points, z: Points):
         """A Newton step, or the contraction where Newton would leave the half-plane."""
         traces = self.traces(s, z)
         with np.errstate(all="ignore"):
             newton = s - traces.excess / traces.slope
-        bad = ~(newton.imag < 0) | ~np.isfinite(newton)
-        return np.where(bad, s / (traces.excess + 1.0), newton)
+            bad = ~(newton.imag < 0) | ~np.isfinite(newton)
+            return np.where(bad, s / (traces.excess + 1.0), newton)
 
     def _polish(self, z: Points, s: Points, steps: int = 60):
         """Newton's method at z itself; returns the roots and a mask of those not accepted."""
@@ -501,10 +502,10 @@ def _law_traces(ensemble: Ensemble, law: Law, s: Points, z: Points) -> Traces:
         a, b = s[part], z[part]
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             first, second = _moments(a, b, v, w, beta, table, square_table)
-        t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
-        excess[part] = ensemble.shrinkage * a - 1.0 + a * t1
-        slope[part] = ensemble.shrinkage + t1 - a * t2
-        drift[part] = a * cross
+            t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
+            excess[part] = ensemble.shrinkage * a - 1.0 + a * t1
+            slope[part] = ensemble.shrinkage + t1 - a * t2
+            drift[part] = a * cross
         stieltjes[part] = first[:, 1] / d
     return Traces(excess, slope, drift, stieltjes)
 

@@ -227,7 +227,9 @@ class Spectrum(StoredByFields):
                 return _expect(f, atoms, [edge.position for edge in edges], panels)
 
             found, size = mean(function), mean(lambda z, f=function: np.abs(f(z)))
-            if not abs(found - due) <= MOMENT_TOLERANCE * size + rounding:
+            ends = np.abs(function(np.array([edge.position for edge in edges])))
+            room = MOMENT_TOLERANCE * size + MASS_TOLERANCE * np.max(ends, initial=0.0) + rounding
+            if not abs(found - due) <= room:
                 return f"have a mean {name} of {found:.8g} where {due:.8g} is due"
         return ""
 
@@ -721,6 +723,14 @@ class _Scan:
     def inside(self):
         return np.imag(self.s) < 0
 
+    def crossings(self):
+        """Neighbouring points (z, s) outside and inside, and on which side of the first it is."""
+        inside = self.inside
+        for k in np.flatnonzero(inside[1:] != inside[:-1]):
+            inward = +1 if inside[k + 1] else -1
+            outer, inner = (k, k + 1) if inward > 0 else (k + 1, k)
+            yield ((self.z[outer], self.s[outer]), (self.z[inner], self.s[inner])), inward
+
     def between(self, points: Array):
         """Starting points for the roots at other points, which lie inside bulks."""
         inside = self.inside
@@ -782,14 +792,11 @@ def _holds_lower(scan: _Scan):
 
 def _find_edges(scan: _Scan):
     """The edges between the points of a scan that lie inside and outside."""
-    ensemble, inside = scan.ensemble, scan.inside
+    ensemble = scan.ensemble
     edges = []
-    if inside[0]:
+    if scan.inside[0]:
         edges.append(Edge(0.0, np.nan, +1))  # a hard edge: the density grows like x^-1/2
-    for k in np.flatnonzero(inside[1:] != inside[:-1]):
-        inward = +1 if inside[k + 1] else -1
-        outer, inner = (k, k + 1) if inward > 0 else (k + 1, k)
-        ends = (scan.z[outer], scan.s[outer]), (scan.z[inner], scan.s[inner])
+    for ends, inward in scan.crossings():
         if ends not in scan.edges:
             scan.edges[ends] = _edge(ensemble, *ends, inward)
         edges.append(scan.edges[ends])
@@ -848,7 +855,8 @@ def _unseen(scan: _Scan, atoms: Sequence[Atom]):
     points = list(zip(scan.z, scan.s, strict=True))
     todo = [points[a : b + 1] for a, b in zip(starts, stops, strict=True) if b > a]
     # Also between a point and the edge that a bisection from there has found.
-    for (outer, _), edge in scan.edges.items():
+    for ends, _ in scan.crossings():
+        outer, edge = ends[0], scan.edges[ends]
         place = outer[0] + 0.9 * (edge.position - outer[0])
         s = ensemble.attempt(np.array([place]))[0]
         if s.imag == 0:

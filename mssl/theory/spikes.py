@@ -115,9 +115,12 @@ class Spike:
     threshold : float
         :math:`\theta_c = -1/(s\,u^\top R\,u)` at the upper edge: the strength above which this
         direction alone leaves the bulk, with D as it is. The edge is that of the last bulk of
-        more than one in twenty eigenvalues: a few loud coordinates beyond it are no bulk.
+        more than one in twenty eigenvalues: a few loud coordinates beyond it are no bulk, unless
+        they lie in this direction.
     detected : bool
-        Whether an eigenvalue outside the bulk belongs to it.
+        Whether an eigenvalue outside the bulk belongs to it. One that lies inside the small bulk of
+        a few loud coordinates is not told from theirs; where coordinates are independent, those
+        are spikes themselves and have no bulk.
     eigenvalue : float
         That eigenvalue; the upper edge of the bulk when there is none.
     right_overlap, left_overlap, symmetric_overlap : float
@@ -541,16 +544,21 @@ class SpikedEnsemble(StoredByFields):
             return np.empty(0)
         if self.ensemble.shrinkage == 0 or not self.spectrum.edge_points:
             raise ValueError("ridge must be positive for a threshold when n_samples < d.")
-        edge = self.main_edges[1]
+        forms = self._forms(self.main_edges[1])
+        if np.any(forms <= 0):  # the base has eigenvalues above that edge along this direction
+            forms = np.where(forms > 0, forms, self._forms(self.spectrum.edge_points[-1]))
+        with np.errstate(divide="ignore"):
+            return np.where(forms > 0, 1.0 / forms, np.inf)
+
+    def _forms(self, edge: Edge) -> Array:
+        """The quadratic forms -s u'Ru at an edge, one a direction."""
         matrix = self._resolved(edge.root, edge.position)[0]
         r = self.strengths.size
         own, cross, local = matrix[:r, :r], matrix[:r, r:], matrix[r:, r:]
         if self.local.size:
             c = self._coefficients(edge.root, edge.position)[r:]
             own = own - cross @ np.linalg.solve(np.diag(1.0 / c) + local, cross.T)
-        form = -edge.root * np.diag(own)
-        with np.errstate(divide="ignore"):
-            return np.where(form > 0, 1.0 / form, np.inf)
+        return -edge.root * np.diag(own)
 
     def describe_spikes(self, eigenvalue_of: Callable[[float], float]) -> tuple[Spike, ...]:
         """One :class:`Spike` for each direction, in the order of the model.

@@ -198,6 +198,49 @@ def _correlation(rng):
     return (1.0 - 10.0 ** rng.uniform(-3, 0)) * rng.choice([-1.0, 1.0])
 
 
+def _example(rng):
+    models = [model for model in Covariance.registry() if model.examples()]
+    model = models[rng.integers(len(models))]
+    i = int(rng.integers(len(model.examples())))
+    return f"example({model.__name__!r}, {i})", model.examples()[i].d
+
+
+def _diagonal(rng, d):
+    values = _variances(rng, d)
+    return f"Diagonal({_oddity(rng, values, d, True) if rng.random() < 0.5 else values})", d
+
+
+def _dense(rng):
+    d = _size(rng, DENSE)
+    rows = int(rng.integers(d // 2, 4 * d))
+    scales = f", lognormal({_seed(rng)}, {d}, {rng.uniform(0, 2):.3g})"
+    line = f"wishart({_seed(rng)}, {d}, {rows}{scales if rng.random() < 0.5 else ''})"
+    if rng.random() < 0.2:
+        line = f"silent({line}, {_count(rng, d - 1)}, {_seed(rng)})"
+    return f"Dense({line})", d
+
+
+PLAIN = {
+    "Isotropic": lambda rng, d: (f"Isotropic({d}, {_log(rng, 0.01, 100)})", d),
+    "AR1": lambda rng, d: (f"AR1({d}, {_correlation(rng):.4g})", d),
+    "Circulant": lambda rng, d: (f"Circulant(ring({d}, {_log(rng, 0.2, 20)}))", d),
+    "Blocks": lambda rng, d: _blocks(rng, d),
+}
+
+
+def _scaled(rng, kind, line, d):
+    """The same in unequal units, in which a ring has no structure left."""
+    if kind == "Circulant":
+        line, d = PLAIN[kind](rng, _size(rng, DENSE))
+    elif kind == "AR1":
+        line, d = PLAIN[kind](rng, min(d, 100))
+    if rng.random() < 0.7:
+        scales = f"{_oddity(rng, f'np.ones({d})', d, False)} ** 0.5"
+    else:
+        scales = f"lognormal({_seed(rng)}, {d}, {rng.uniform(0.05, 2):.3g})"
+    return f"Scaled({line}, {scales})", d
+
+
 def _base(rng):
     """A model without spikes, with the number of its coordinates."""
     kind = rng.choice(
@@ -206,43 +249,13 @@ def _base(rng):
     )
     d = _size(rng, 300 if rng.random() < 0.3 else 80)
     if kind == "example":
-        models = [model for model in Covariance.registry() if model.examples()]
-        model = models[rng.integers(len(models))]
-        i = int(rng.integers(len(model.examples())))
-        return f"example({model.__name__!r}, {i})", model.examples()[i].d
-    if kind == "Isotropic":
-        line = f"Isotropic({d}, {_log(rng, 0.01, 100)})"
-    elif kind == "Diagonal":
-        values = _variances(rng, d)
-        values = _oddity(rng, values, d, True) if rng.random() < 0.5 else values
-        return f"Diagonal({values})", d
-    elif kind == "AR1":
-        line = f"AR1({d}, {_correlation(rng):.4g})"
-    elif kind == "Circulant":
-        line = f"Circulant(ring({d}, {_log(rng, 0.2, 20)}))"
-    elif kind == "Blocks":
-        line, d = _blocks(rng, d)
-    else:
-        d = _size(rng, DENSE)
-        rows = int(rng.integers(d // 2, 4 * d))
-        scales = f", lognormal({_seed(rng)}, {d}, {rng.uniform(0, 2):.3g})"
-        line = f"wishart({_seed(rng)}, {d}, {rows}{scales if rng.random() < 0.5 else ''})"
-        if rng.random() < 0.2:
-            line = f"silent({line}, {_count(rng, d - 1)}, {_seed(rng)})"
-        return f"Dense({line})", d
-    if rng.random() < 0.45:
-        if kind == "Circulant":  # in unequal units a ring has no structure left
-            d = _size(rng, DENSE)
-            line = f"Circulant(ring({d}, {_log(rng, 0.2, 20)}))"
-        elif kind == "AR1":
-            d = min(d, 100)
-            line = f"AR1({d}, {_correlation(rng):.4g})"
-        if rng.random() < 0.7:
-            scales = f"{_oddity(rng, f'np.ones({d})', d, False)} ** 0.5"
-        else:
-            scales = f"lognormal({_seed(rng)}, {d}, {rng.uniform(0.05, 2):.3g})"
-        line = f"Scaled({line}, {scales})"
-    return line, d
+        return _example(rng)
+    if kind == "Diagonal":
+        return _diagonal(rng, d)
+    if kind == "Dense":
+        return _dense(rng)
+    line, d = PLAIN[kind](rng, d)
+    return _scaled(rng, kind, line, d) if rng.random() < 0.45 else (line, d)
 
 
 def _spikes(rng, line, d):
