@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 # For editors and type checkers only; at run time __getattr__ fetches the same names.
 if TYPE_CHECKING:
     from . import baselines as baselines
+    from . import chapters as chapters
     from . import covariance as covariance
     from . import datasets as datasets
     from . import distributions as distributions

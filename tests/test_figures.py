@@ -8,6 +8,7 @@ import pickle
 import re
 import subprocess
 import sys
+import types
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from mssl.figures import (
 from mssl.figures.error import patch_scales, power_law, uneven_spiked
 from mssl.figures.one_coordinate import population_coef
 from mssl.figures.random_matrices import fitted_exponent, marchenko_pastur_density
-from mssl.figures.runs import UnitStore
+from mssl.figures.runs import UnitStore, _source_files
 from mssl.figures.style import KINDS, direct_label, measured, shade, theory_line
 
 ALT = "A line falls from the upper left to the lower right, with points on it."
@@ -269,6 +270,16 @@ def test_units_of_another_source_seed_or_scale_are_not_used(tmp_path, monkeypatc
     assert kept == ["a_figure-paper", "a_figure-quick"]
 
 
+def test_a_check_of_a_claim_makes_no_unit_stale(tmp_path):
+    sources = ["a.py", "symbolic/claims.py", "chapters/page/worlds.py", "chapters/page/figure.py"]
+    checks = ["chapters/page/claims.py", "chapters/page/claims/one.py", "chapters/ledger/book.py"]
+    for name in sources + checks:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert _source_files(tmp_path) == sorted(tmp_path / name for name in sources)
+
+
 def test_the_store_tells_parameters_apart(tmp_path):
     store = UnitStore(tmp_path)
     paths = {
@@ -316,6 +327,22 @@ def test_a_name_is_taken_once():
     assert registry.add(entry, replace=True) is entry
     assert len(registry) == 1
     assert "a_figure" in registry
+
+
+def test_a_registry_opens_its_home_on_first_use(tmp_path, monkeypatch):
+    registry = FigureRegistry("home_of_figures")
+    entry = make_registry(compute_means).get("a_figure")
+    shared = types.SimpleNamespace(registry=registry, entry=entry)
+    monkeypatch.setitem(sys.modules, "shared_with_home", shared)
+    with pytest.raises(ModuleNotFoundError, match="home_of_figures"):
+        len(registry)
+    (tmp_path / "home_of_figures.py").write_text(
+        "from shared_with_home import entry, registry\nregistry.add(entry)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(ValueError, match="registered already"):
+        registry.add(entry)  # those at home come first
+    assert registry.names == ("a_figure",)
 
 
 def test_undeclared_nan_is_refused():

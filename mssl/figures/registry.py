@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib
@@ -155,6 +156,12 @@ class RegisteredFigure:
 class FigureRegistry:
     """A mapping from names to figures, in order of registration.
 
+    Parameters
+    ----------
+    home : str, optional
+        Name of the package that registers its figures here when it is imported, which happens on
+        first use.
+
     Examples
     --------
     >>> registry = FigureRegistry()
@@ -162,8 +169,21 @@ class FigureRegistry:
     0
     """
 
-    def __init__(self) -> None:
-        self._figures: dict[str, RegisteredFigure] = {}
+    def __init__(self, home: str | None = None) -> None:
+        self._registered: dict[str, RegisteredFigure] = {}
+        self._home = home
+
+    @property
+    def _figures(self) -> dict[str, RegisteredFigure]:
+        """What is registered, those at home included."""
+        if self._home is not None:
+            home, self._home = self._home, None  # they register themselves here
+            try:
+                import_module(home)
+            except BaseException:
+                self._home = home
+                raise
+        return self._registered
 
     def __iter__(self) -> Iterator[RegisteredFigure]:
         return iter(self._figures.values())
@@ -207,7 +227,7 @@ class FigureRegistry:
 
 
 #: All figures of the book.
-FIGURES = FigureRegistry()
+FIGURES = FigureRegistry("mssl.chapters")
 
 
 def figure(
