@@ -20,7 +20,6 @@ from mssl.baselines import (
 from mssl.covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Scaled, Spiked
 from mssl.datasets import patch_population
 from mssl.figures.error import power_law
-from mssl.figures.noise_curves import Noise, noise_curve, threshold
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, direct_label, measured, shade, theory_line
@@ -29,6 +28,7 @@ from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import optimal_ridge
+from mssl.theory.noise_curves import Noise, noise_curve, threshold
 
 __all__ = [
     "GAMMAS",

@@ -19,8 +19,9 @@ from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import PCATheory, SSRTheory
 from mssl.vit import MAE, Contrastive, PatchData, mean_field, train
+from mssl.vit.noisy import noisy_attention
 
-__all__ = ["LinearImages", "local_signal", "noisy_attention"]
+__all__ = ["LinearImages", "local_signal"]
 
 CHAPTER = "bridge"
 #: Sizes of the local areas of 100 patches, 60 of them global; those of the measurements.
@@ -380,106 +381,6 @@ def draw_bridge_local(data: Table) -> Figure:
 
 
 # Noisy patches ------------------------------------------------------------------------------------
-
-
-def noisy_attention(
-    data: PatchData,
-    noise,
-    objective: str,
-    *,
-    steps: int,
-    rate: float,
-    batch: int,
-    rng,
-    fresh: bool = False,
-    temperature: float = 0.1,
-    regularization: float = 1e-4,
-    evaluated: int = 64,
-):
-    r"""Train the one-layer network on noisy patches and see where it looks.
-
-    .. math:: X_p = (z_{a(p)} + \varepsilon_p)\, v_{k,a(p)}, \qquad
-              \varepsilon_p \sim \mathcal N(0, v_p)
-
-    Parameters
-    ----------
-    data : PatchData
-        Areas, strengths and masks.
-    noise : array-like of shape (n_patches,)
-        The variances v.
-    objective : {"mae", "contrastive"}
-    steps, rate, batch
-        Gradient steps, their size, images a step.
-    rng : numpy.random.Generator
-    fresh : bool, default=False
-        Draw the noise anew for the second view of an image.
-    temperature, regularization : float
-        For "contrastive".
-    evaluated : int, default=64
-        Fresh images on which the trained attention is returned.
-
-    Returns
-    -------
-    attention : ndarray of shape (n_images, n_patches, n_patches)
-        Of trained queries (rows) on keys, on fresh images.
-    areas : ndarray of int of shape (n_images, n_patches)
-    visible : ndarray of bool of shape (n_images, n_patches)
-    positions : ndarray of shape (n_patches, n_patches)
-        What attention would be without content, the softmax of the rows of Upsilon.
-
-    Notes
-    -----
-    The package's objectives take all patches of an area to be alike, which noise undoes; this is
-    the same model written patch by patch. Without noise it follows :func:`mssl.vit.train`.
-    """
-    P, M, scale = data.n_patches, data.n_areas, np.sqrt(np.asarray(noise, dtype=float))
-    phi, ups = np.zeros((data.n_clusters, P, M)), np.zeros((P, P))
-    clusters = np.arange(data.n_clusters)[:, None]
-
-    def draw(n):
-        images = data.draw(n, rng, views=2)
-        own = data.areas[images.clusters]
-        clean = np.take_along_axis(images.strengths, own, axis=1)
-        first = clean + scale * rng.normal(size=clean.shape)
-        second = clean + scale * rng.normal(size=clean.shape) if fresh else first
-        return images.clusters, own, images.visible, (first, second)
-
-    def look(k, own, visible, x):
-        """Attention, keys in the coordinates of the features, outputs."""
-        keys = (own[:, :, None] == np.arange(M)) * np.where(visible, x, 0.0)[:, :, None]
-        score = phi[k] @ keys.transpose(0, 2, 1) + ups
-        score -= score.max()
-        np.exp(score, out=score)
-        score /= score @ np.ones((P, 1))
-        return score, keys, score @ keys
-
-    for _ in range(steps):
-        k, own, visible, x = draw(batch)
-        attention, keys, output = look(k, own, visible[0], x[0])
-        if objective == "mae":
-            target = (own[:, :, None] == np.arange(M)) * x[0][:, :, None]
-            slope = (output - target) * ~visible[0][:, :, None] / batch
-        else:
-            first = output.mean(axis=1)
-            second = look(k, own, visible[1], x[1])[2].mean(axis=1)
-            same = k[:, None] == k
-            logits = np.where(same, first @ second.T, 0.0) / temperature
-            odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-            odds /= odds.sum(axis=1, keepdims=True)
-            slope = ((odds * same) @ second - second) / (temperature * P * batch)
-            slope = slope[:, None]  # the same for all patches
-        # The mean of slope times key under attention is slope times output.
-        pull = slope @ keys.transpose(0, 2, 1) - np.sum(slope * output, axis=2, keepdims=True)
-        pull *= attention
-        decay = 1.0 - rate * regularization if objective == "contrastive" else 1.0
-        phi *= decay
-        ups *= decay
-        phi -= rate * np.tensordot((k == clusters).astype(float), pull @ keys, 1)
-        ups -= rate * pull.sum(axis=0)
-    k, own, visible, x = draw(evaluated)
-    positions = np.exp(ups - ups.max(axis=1, keepdims=True))
-    positions /= positions.sum(axis=1, keepdims=True)
-    return look(k, own, visible[0], x[0])[0], own, visible[0], positions
 
 
 #: Quiet noise in the experiment with noisy patches, and the sizes of the areas of 60 patches.

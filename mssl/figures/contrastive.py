@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.optimize import brentq
 
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
@@ -35,8 +34,9 @@ from mssl.vit import (
     mean_field,
     train,
 )
+from mssl.vit.contrast import contrast_rates, strength_moments
 
-__all__ = ["contrast_rates", "critical_temperature"]
+__all__ = []
 
 CHAPTER = "vit_contrastive"
 
@@ -45,88 +45,6 @@ TEMPERATURE, PENALTY, BATCH = 0.1, 1e-4, 32
 
 
 # Closed forms -------------------------------------------------------------------------------------
-
-
-def _moments(data: PatchData) -> tuple[float, float, float]:
-    """First three moments of a strength."""
-    if data.low == data.high:
-        return data.low, data.low**2, data.low**3
-    k = np.arange(2, 5)
-    return tuple((data.high**k - data.low**k) / (k * (data.high - data.low)))
-
-
-def contrast_rates(data: PatchData, batch_size: int) -> tuple[float, float]:
-    r"""Exact velocities at the start of contrastive learning, times a high temperature.
-
-    .. math:: \lim_{\tau\to\infty} \tau\,\dot\Phi_m = \Big(1-\frac1B\Big)\frac{\nu}{KP}
-              \Big[c_m a_3(\nu c_m - \chi_{mm}) - a_2 \sum_{m'\ne m} c_{m'}\chi_{mm'}\Big]
-
-    Parameters
-    ----------
-    data : PatchData
-        With local areas of equal size.
-    batch_size : int
-        B.
-
-    Returns
-    -------
-    globe, local : float
-        For the global and for a local feature; the same for every patch.
-    """
-    P, K, N = data.n_patches, data.n_clusters, data.n_local
-    V = P - data.n_hidden
-    nu, pair = V / P, V * (V - 1) / (P * (P - 1))
-    m1, m2, m3 = _moments(data)
-    a3, a2 = m3 - m1 * m2 / K, m1 * (m2 - m1**2 / K)
-    c, s = data.global_size / P, data.local_size / P
-
-    def rate(own, squares):
-        """For an area of share `own`; `squares` sums the squared shares of the others."""
-        twice = own * (own - 1 / P) * pair + own * nu / P
-        bracket = own * a3 * (nu * own - twice) - a2 * own * pair * squares
-        return (1 - 1 / batch_size) * nu / (K * P) * bracket
-
-    return rate(c, N * s**2), rate(s, c**2 + (N - 1) * s**2)
-
-
-def critical_temperature(low: float, high: float, n_clusters: int) -> float:
-    r"""Temperature below which attention cannot stay on the global area alone.
-
-    .. math:: \mathbb E\, e^{L z/\tau_c} \Big(\frac zL - 1\Big) = K - 1
-
-    Parameters
-    ----------
-    low, high : float
-        L and U, with L positive and below U, and :math:`\mathbb E z < K L`.
-    n_clusters : int
-        K.
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ValueError
-        When the strengths are not as above. At or beyond :math:`\mathbb E z = K L` attention cannot
-        stay on the global area at any temperature.
-    """
-    if not 0 < low < high:
-        raise ValueError(f"critical_temperature needs 0 < low < high; got {low} and {high}.")
-    if low + high >= 2 * n_clusters * low * (1 - 1e-12):
-        raise ValueError(
-            f"a mean strength of {(low + high) / 2:g} is not below n_clusters * low = "
-            f"{n_clusters * low:g}: there is no critical temperature."
-        )
-    x, w = np.polynomial.legendre.leggauss(60)
-    z, w = low + (high - low) * (x + 1) / 2, w / 2
-
-    def excess(warmth):
-        # The temperature in units of L U. Scaled by the largest odds, so as not to overflow.
-        odds = w * np.exp((z / high - 1) / warmth)
-        return odds @ (z / low - 1) - (n_clusters - 1) * np.exp(-1 / warmth)
-
-    return low * high * brentq(excess, 1e-2, 1e6, xtol=1e-12)
 
 
 # The first step -----------------------------------------------------------------------------------
@@ -205,7 +123,7 @@ def draw_step(data: Table) -> Figure:
     fig = Figure(figsize=(6.4, 4.2))
     ax = fig.subplots()
     gap = np.linspace(data["gap"].min(), data["gap"].max(), 100)
-    m1, m2, m3 = _moments(setting("positive gap"))
+    m1, m2, m3 = strength_moments(setting("positive gap"))
     part = 0.5 * m1 * (m2 - m1**2 / 3) / (m3 - m1 * m2 / 3)
     theory_line(ax, gap, 1 - part * (1 + 100.0**gap), "reference")
     ax.axhline(0.0, color="#999999", linestyle=":", linewidth=1.2, zorder=1)

@@ -6,11 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.optimize import brentq
 
 from mssl.covariance import AR1, Blocks, Circulant, Covariance, Diagonal, Scaled, Spiked
 from mssl.datasets import patch_population
-from mssl.figures.noise_curves import Noise, NoiseCurve, threshold
 from mssl.figures.one_coordinate import draw_filters
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
@@ -32,6 +30,8 @@ from mssl.theory import (
     optimal_ridge,
     solve_masked,
 )
+from mssl.theory.masked_noise import local_threshold, masked_noise_curve, spread_threshold
+from mssl.theory.noise_curves import Noise, threshold
 
 __all__ = [
     "FIELD_RIDGE",
@@ -39,10 +39,8 @@ __all__ = [
     "equal_world",
     "explicit_against_theory",
     "fitted_laws",
-    "local_threshold",
     "one_factor_rate",
     "patch_laws",
-    "spread_threshold",
     "unequal_world",
 ]
 
@@ -467,111 +465,6 @@ def draw_mask_best(data: Table) -> Figure:
 NOISE_RATIO = 10.0
 
 
-def _penalty(noise: Noise, gamma: float, ridge: float, rate: float) -> tuple[float, np.ndarray]:
-    """t and the penalty K that the population feels."""
-    keep = 1.0 - rate
-    penalty = rate / keep * noise.variances + ridge / keep**2
-
-    def excess(t):
-        return t + gamma * noise.mean(t * noise.variances / (t * noise.variances + penalty)) - 1.0
-
-    t = brentq(excess, 0.0, 1.0, xtol=1e-15)
-    return t, penalty / t
-
-
-def _edge(noise: Noise, gamma: float, ridge: float, rate: float):
-    """b at the edge, with what its equation is made of."""
-    t, _ = _penalty(noise, gamma, ridge, rate)
-    keep, v = 1.0 - rate, noise.variances
-    alpha, beta = rate / keep / t, ridge / keep**2 / t
-    top = (1.0 + alpha) / beta
-
-    def amplitude(b):
-        return 1.0 / np.sqrt(gamma * noise.mean((v / (1.0 + b * v)) ** 2))
-
-    def excess(b):
-        A = amplitude(b)
-        return b - top + A * (1.0 - t / (1.0 + gamma * A * noise.mean(v / (1.0 + b * v))))
-
-    low = -(1.0 - 1e-12) / v.max()
-    return brentq(excess, low, top, xtol=1e-15, rtol=1e-14), top, t, amplitude
-
-
-def spread_threshold(noise: Noise, gamma: float, ridge: float, rate: float, on=None) -> float:
-    r"""Threshold of a spread signal in independent noise, at a mask rate.
-
-    .. math:: \frac1{\theta_c} = \Big\langle\frac{A}{1 + bv}\Big\rangle_u, \qquad
-              b + A\Big(1 - \frac{t}{1 + \gamma\langle p\rangle}\Big) = \frac{1 + \alpha}{\beta}
-
-    Parameters
-    ----------
-    noise : Noise
-    gamma, ridge, rate : float
-        d/n, the ridge and the mask rate; not both of the last two zero.
-    on : array-like of shape (n_levels,), optional
-        Part of the squared length of the signal on each level; the shares, for a flat signal.
-
-    Returns
-    -------
-    float
-    """
-    on = noise.shares if on is None else np.asarray(on, dtype=float)
-    if ridge == 0.0:
-        return float(np.sqrt(gamma) / (on @ (1.0 / noise.variances)))
-    b, _, _, amplitude = _edge(noise, gamma, ridge, rate)
-    return float(1.0 / (on @ (amplitude(b) / (1.0 + b * noise.variances))))
-
-
-def _spread_curve(noise: Noise, gamma: float, ridge: float, rate: float) -> NoiseCurve:
-    """Everything above the edge, with b as the parameter, on which all else depends explicitly."""
-    start, top, t, _ = _edge(noise, gamma, ridge, rate)
-    _, penalty = _penalty(noise, gamma, ridge, rate)
-    b = top - (top - start) * np.geomspace(1.0, 1e-4, 800)
-    v = noise.variances
-    shape = v / (1.0 + b[:, None] * v)
-    m, c = gamma * noise.mean(shape), top - b
-    half = 1.0 - t - c * m
-    A = (-half + np.sqrt(half**2 + 4.0 * m * c)) / (2.0 * m)
-    s = (1.0 + A * m) / t
-    beta = ridge / (1.0 - rate) ** 2 / t
-    z = 1.0 + s / (A * beta)
-    return NoiseCurve(noise, gamma, penalty, "masked_regression", z, s, A[:, None] * shape)
-
-
-def local_threshold(size: int, gamma: float, rate: float) -> float:
-    r"""Threshold, in units of its noise, of a signal on few coordinates, without a ridge.
-
-    .. math:: D_m\,(s\ell + \alpha) = \frac{s(1 + \sqrt\gamma) + \alpha}{1 + \alpha}
-
-    Parameters
-    ----------
-    size : int
-        Number m of coordinates, at least 2.
-    gamma, rate : float
-
-    Returns
-    -------
-    float
-        Infinity when no strength is enough.
-    """
-    tau, root = rate / (1.0 - rate), np.sqrt(gamma)
-    half = 1.0 - gamma - tau  # tau = t alpha and t = 1 - gamma/(1 + alpha)
-    alpha = 0.5 * (-half + np.sqrt(half**2 + 4.0 * tau))
-    s = (1.0 + root) / (1.0 - gamma / (1.0 + alpha))
-    right = (s * (1.0 + root) + alpha) / (1.0 + alpha)
-
-    def excess(c):
-        strong = 1.0 + (size - 1) * c
-        weight = (1.0 - 1.0 / size) / (1.0 - c + alpha) + 1.0 / size / (strong + alpha)
-        return weight * (s * strong + alpha) - right
-
-    last = 1.0 - 1e-12
-    if excess(last) < 0.0:
-        return np.inf
-    c = brentq(excess, 0.0, last, xtol=1e-15)
-    return size * c / (1.0 - c)
-
-
 def _threshold_unit(rng, *, rates) -> Table:
     noise, rows = Noise.two_levels(NOISE_RATIO), []
     for gamma, panel in ((2 / 3, "spread, n = 1.5 d"), (2.0, "spread, n = d/2")):
@@ -666,7 +559,7 @@ def _predicted_overlap(model, noise, n, size, strength, rate):
     if size:
         spike = SSRTheory(model, n, OVERLAP_RIDGE, rate or None).spikes[0]
         return max(spike.right_overlap, spike.left_overlap, spike.symmetric_overlap)
-    curve = _spread_curve(noise, model.d / n, OVERLAP_RIDGE, rate)
+    curve = masked_noise_curve(noise, model.d / n, OVERLAP_RIDGE, rate)
     strengths, overlaps = curve.spread_signal()
     return max(np.interp(strength, strengths, o, left=0.0) for o in overlaps.values())
 

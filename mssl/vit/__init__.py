@@ -12,6 +12,7 @@ from .attention import (
     attention_entropy,
     normalized_mutual_information,
 )
+from .contrast import contrast_rates, critical_temperature, strength_moments
 from .data import Images, PatchData
 from .history import History, Readout
 from .keys import Keys
@@ -24,6 +25,7 @@ from .mean_field import (
     phase_times,
 )
 from .model import Attention, Parameters, attend, position_weights
+from .noisy import NoisyAttention, noisy_attention
 from .objectives import MAE, Combined, Contrastive, Objective
 from .training import DivergenceError, TrainingHistory, train
 
@@ -37,6 +39,7 @@ __all__ = [
     "History",
     "Images",
     "Keys",
+    "NoisyAttention",
     "Objective",
     "Parameters",
     "PatchData",
@@ -48,11 +51,15 @@ __all__ = [
     "attend",
     "attention_distance",
     "attention_entropy",
+    "contrast_rates",
+    "critical_temperature",
     "leading_order_times",
     "mean_field",
+    "noisy_attention",
     "normalized_mutual_information",
     "phase_exponents",
     "phase_times",
     "position_weights",
+    "strength_moments",
     "train",
 ]

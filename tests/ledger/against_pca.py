@@ -1,6 +1,6 @@
 """Checks of the claims of the chapter that holds masked regression against PCA.
 
-The formulas of the chapter stand in :mod:`mssl.figures.noise_curves` or are typed here; what they
+The formulas of the chapter stand in :mod:`mssl.theory.noise_curves` or are typed here; what they
 are held against is the package's general theory, which knows nothing of them, or a simulation.
 """
 
@@ -13,10 +13,10 @@ from scipy.optimize import brentq
 
 from mssl.baselines import leading_directions, masked_predictor, pca_precision
 from mssl.covariance import Circulant, Diagonal, Spiked
-from mssl.figures.noise_curves import METHODS, Noise, noise_curve, threshold
 from mssl.results import mean_and_error
 from mssl.simulation_spectra import simulate_eigenpairs
 from mssl.theory import PCATheory, SSRTheory
+from mssl.theory.noise_curves import METHODS, Noise, noise_curve, threshold
 from tests.ledger.core import NUMERICAL, SIMULATION, Check, in_standard_errors, numerical
 
 GAMMAS = (2.0 / 3.0, 2.0)

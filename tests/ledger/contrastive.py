@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
-from mssl.figures.contrastive import contrast_rates, critical_temperature
 from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData, attend, mean_field
 from mssl.vit import symbolic as vs
+from mssl.vit.contrast import contrast_rates, critical_temperature
 from mssl.vit.mean_field import _Contrast
 from tests.ledger.core import NUMERICAL, Check, in_standard_errors, numerical
 from tests.ledger.vit import (

@@ -10,8 +10,6 @@ from scipy.linalg import eigh
 from scipy.optimize import brentq
 
 from mssl.covariance import AR1, Blocks, Diagonal, Scaled, Spiked
-from mssl.figures.mask_rate import local_threshold, spread_threshold
-from mssl.figures.noise_curves import METHODS, Noise, threshold
 from mssl.masking import Bernoulli, ContiguousBlocks, Exactly, best_predictor, hidden_error
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
@@ -24,6 +22,8 @@ from mssl.theory import (
     optimal_ridge,
     solve_masked,
 )
+from mssl.theory.masked_noise import local_threshold, spread_threshold
+from mssl.theory.noise_curves import METHODS, Noise, threshold
 from tests.ledger.core import (
     NUMERICAL,
     Check,

@@ -5,8 +5,7 @@ from functools import cached_property
 import numpy as np
 import pytest
 
-from mssl.figures.bridge import noisy_attention
-from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData
+from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData, noisy_attention
 from mssl.vit.model import attend, position_weights
 
 STEPS, BATCH = 6, 5
@@ -66,3 +65,19 @@ def test_noise_and_its_second_draw_change_the_outcome():
         )  # fmt: skip
     assert np.abs(results[0] - results[1]).max() > 1e-6
     assert np.abs(results[1] - results[2]).max() > 1e-6
+
+
+@pytest.mark.parametrize(
+    ("noise", "objective", "message"),
+    [
+        (np.zeros(12), "supervised", "objective must be 'mae' or 'contrastive'"),
+        (np.zeros(11), "mae", "one variance a patch, 12, but it has 11"),
+        (np.full(12, -1.0), "mae", "noise must be non-negative"),
+    ],
+)
+def test_bad_arguments(noise, objective, message):
+    data = PatchData(12, 2, 5, (4, 3), 0.5, 1.0, 0.5)
+    with pytest.raises(ValueError, match=message):
+        noisy_attention(
+            data, noise, objective, steps=1, rate=1.0, batch=2, rng=np.random.default_rng(0)
+        )

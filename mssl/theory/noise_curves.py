@@ -7,7 +7,7 @@ function of v,
 .. math:: p(v) = \frac{A\,v}{1 + b\,v}, \qquad \gamma\,\langle p^2\rangle < 1,
 
 and the edge to :math:`\gamma\langle p^2\rangle = 1`; see the chapter on masked regression against
-PCA.
+PCA. With random masks in place of one coordinate at a time: :mod:`mssl.theory.masked_noise`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-__all__ = ["Noise", "NoiseCurve", "noise_curve", "threshold"]
+from ..validation import positive, positive_integer, positive_vector
 
+__all__ = ["METHODS", "POWERS", "Noise", "NoiseCurve", "noise_curve", "threshold"]
+
+#: What a curve can be of.
 METHODS = ("masked_regression", "correlation_pca", "pca")
+#: Power of D by which each eigenvector differs from the symmetric one.
 POWERS = {"right": 1.0, "symmetric": 0.0, "left": -1.0}
 
 
@@ -30,11 +34,27 @@ class Noise:
     Attributes
     ----------
     variances, shares : ndarray of shape (n_levels,)
-        The shares sum to one.
+        Positive; the shares sum to one.
+
+    Raises
+    ------
+    ValueError
+        When they are not.
     """
 
     variances: np.ndarray
     shares: np.ndarray
+
+    def __post_init__(self) -> None:
+        variances = positive_vector(self.variances, "variances")
+        shares = positive_vector(self.shares, "shares")
+        if variances.shape != shares.shape or abs(shares.sum() - 1.0) > 1e-9:
+            raise ValueError(
+                f"shares must be one for each of the {variances.size} variances and sum to 1, got "
+                f"{shares.size} with the sum {shares.sum():g}."
+            )
+        object.__setattr__(self, "variances", variances)
+        object.__setattr__(self, "shares", shares)
 
     @classmethod
     def two_levels(cls, ratio: float, share: float = 0.5) -> Noise:
@@ -182,11 +202,20 @@ def noise_curve(
     ridge : float, optional
         Positive; for masked regression, and for it alone.
     points : int
+        How many positions, at least 4.
 
     Returns
     -------
     NoiseCurve
+
+    Raises
+    ------
+    ValueError
+        For another method, a ridge that is missing or not wanted, or a number out of range.
     """
+    gamma, points = positive(gamma, "gamma"), positive_integer(points, "points", minimum=4)
+    if ridge is not None:
+        ridge = positive(ridge, "ridge")
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
     if (method == "masked_regression") != (ridge is not None):
@@ -230,5 +259,25 @@ def noise_curve(
 
 
 def threshold(method: str, noise: Noise, gamma: float, ridge: float | None = None, on=None):
-    """Threshold of a spread signal; `on` as for :meth:`NoiseCurve.spread_signal`."""
+    r"""Strength from which a spread signal leaves the bulk.
+
+    .. math:: \frac1{\theta_c} = \Big\langle\frac{A}{1 + bv}\Big\rangle_u
+              \quad\text{at}\quad \gamma\langle p^2\rangle = 1
+
+    Parameters
+    ----------
+    method, noise, gamma, ridge
+        As for :func:`noise_curve`.
+    on : array-like of shape (n_levels,), optional
+        Part of :math:`\|u\|^2` on each level; the shares, for a flat signal.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        As for :func:`noise_curve`.
+    """
     return float(noise_curve(method, noise, gamma, ridge, points=4).spread_signal(on)[0][0])
