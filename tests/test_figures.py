@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 
 from mssl import __version__
 from mssl.__main__ import main
-from mssl.covariance import AR1
 from mssl.exceptions import ConvergenceError
 from mssl.figures import (
     FIGURES,
@@ -35,9 +34,6 @@ from mssl.figures import (
     show,
     write,
 )
-from mssl.figures.error import patch_scales, power_law, uneven_spiked
-from mssl.figures.one_coordinate import population_coef
-from mssl.figures.random_matrices import fitted_exponent, marchenko_pastur_density
 from mssl.figures.runs import UnitStore, _source_files
 from mssl.figures.style import KINDS, direct_label, measured, shade, theory_line
 
@@ -680,59 +676,3 @@ def test_bad_styles():
         shade("tets", 1.0)
     with pytest.raises(ValueError, match="between 0 and 1"):
         shade("test", 1.5)
-
-
-# What the figures compute by themselves ---------------------------------------------------------
-
-
-@pytest.mark.parametrize("gamma", [0.1, 0.5, 2.0, 5.0])
-def test_marchenko_pastur_mass_and_mean(gamma):
-    low, high = (1 - np.sqrt(gamma)) ** 2, (1 + np.sqrt(gamma)) ** 2
-    angle = (np.arange(20_000) + 0.5) * np.pi / 20_000
-    s = low + (high - low) * 0.5 * (1 - np.cos(angle))
-    weight = marchenko_pastur_density(s, gamma) * (high - low) * 0.5 * np.sin(angle)
-    step = np.pi / 20_000
-    assert np.sum(weight) * step == pytest.approx(min(1.0, 1.0 / gamma), abs=1e-7)
-    assert np.sum(weight * s) * step == pytest.approx(1.0, abs=1e-7)
-
-
-def test_fitted_exponent_covers_the_truth():
-    rng = np.random.default_rng(1)
-    d = np.array([50.0, 100.0, 200.0, 400.0])
-    scores = []
-    for _ in range(400):
-        error = 2.0 * d**-0.5 * np.exp(0.05 * rng.standard_normal(4))
-        exponent, spread, _ = fitted_exponent(d, error, np.full(4, 0.05))
-        scores.append((exponent - 0.5) / spread)
-    assert abs(np.mean(scores)) < 4 / np.sqrt(400)
-    assert np.std(scores) == pytest.approx(1.0, abs=4 / np.sqrt(800))
-
-
-def test_patch_scales_have_mean_one():
-    scales = patch_scales(5, 50)
-    assert scales.shape == (50,)
-    assert scales.mean() == pytest.approx(1.0)
-    assert np.all(np.diff(scales) > 0)
-    # Flat sky against flowers: the reason why equal scales do not describe patches.
-    assert np.mean(scales**2) > 2
-
-
-def test_population_coef_is_the_minimiser():
-    covariance, ridge = AR1(9, 0.6), 0.2
-    sigma = covariance.dense()
-    coef = population_coef(sigma, ridge)
-    gradient = (sigma + ridge * np.eye(9)) @ coef - sigma
-    np.fill_diagonal(gradient, 0.0)
-    np.testing.assert_allclose(gradient, 0.0, atol=1e-12)
-    np.testing.assert_array_equal(np.diag(coef), 0.0)
-
-
-def test_worlds_of_the_figures():
-    np.testing.assert_allclose(power_law(50).diagonal(), 1.0)
-    frequency = np.minimum(np.arange(50), 50 - np.arange(50))
-    spectrum = power_law(50, 2.0).eigenvalues
-    np.testing.assert_allclose(spectrum / spectrum[0], (1.0 + frequency) ** -2.0)
-    sigma = uneven_spiked(60).dense()
-    assert np.linalg.eigvalsh(sigma)[0] > 0
-    np.testing.assert_array_equal(sigma, uneven_spiked(60).dense())
-    assert np.diag(sigma).max() > 3 * np.diag(sigma).min()

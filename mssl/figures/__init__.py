@@ -3,21 +3,6 @@
 ``python -m mssl figures`` writes them all; in a notebook ``mssl.figures.display(name)`` shows one.
 """
 
-from mssl.figures import (
-    against_pca,
-    between,
-    bridge,
-    contrastive,
-    error,
-    mask_rate,
-    not_gaussian,
-    one_coordinate,
-    random_matrices,
-    real_data,
-    spectrum,
-    transition,
-    vit,
-)
 from mssl.figures.output import FigureDisplay, data, display, put, render, show, write
 from mssl.figures.registry import FIGURES, FigureRegistry, RegisteredFigure, figure
 from mssl.figures.runs import SCALES, Run
@@ -31,24 +16,11 @@ __all__ = [
     "RegisteredFigure",
     "Run",
     "Table",
-    "against_pca",
-    "between",
-    "bridge",
-    "contrastive",
     "data",
     "display",
-    "error",
     "figure",
-    "mask_rate",
-    "not_gaussian",
-    "one_coordinate",
     "put",
-    "random_matrices",
-    "real_data",
     "render",
     "show",
-    "spectrum",
-    "transition",
-    "vit",
     "write",
 ]

@@ -7,7 +7,7 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from mssl.figures.between import TEMPERATURE, critical_weights, unit_weight
+from mssl.chapters.vit_between.worlds import TEMPERATURE, critical_weights, unit_weight
 from mssl.vit import (
     MAE,
     Combined,

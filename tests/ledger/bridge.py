@@ -7,8 +7,8 @@ from itertools import combinations, product
 import numpy as np
 from scipy.optimize import brentq, minimize
 
+from mssl.chapters.bridge.worlds import LinearImages
 from mssl.covariance import Diagonal, Spiked
-from mssl.figures.bridge import LinearImages
 from mssl.theory import PCATheory, SSRTheory
 from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData
 from tests.ledger.core import NUMERICAL, Check, numerical

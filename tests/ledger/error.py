@@ -19,8 +19,9 @@ from scipy import special
 from scipy.optimize import brentq
 
 from mssl import symbolic
+from mssl.chapters.error.worlds import uneven_spiked
+from mssl.chapters.worlds import power_law
 from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled
-from mssl.figures.error import power_law, uneven_spiked
 from mssl.regression import MaskedRegression
 from mssl.simulation import simulate_risk
 from mssl.symbolic import kappa, n

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from scipy.optimize import brentq
 
+from mssl.chapters.measures import kolmogorov_distance
 from mssl.covariance import AR1, Diagonal, Isotropic, Scaled
 from mssl.distributions import (
     IndependentEntries,
@@ -17,7 +18,6 @@ from mssl.distributions import (
     StudentT,
 )
 from mssl.estimation import estimate_effective_ridge, estimate_spikes
-from mssl.figures.spectrum import kolmogorov_distance
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory, elliptical_risk, solve_kappa
 from tests.ledger.core import NUMERICAL, SIMULATION, Check, in_standard_errors, numerical

@@ -10,8 +10,10 @@ from scipy.integrate import trapezoid
 from scipy.optimize import brentq, minimize_scalar
 
 from mssl import symbolic
+from mssl.chapters.measures import kolmogorov_distance
+from mssl.chapters.spectrum.learned import learned_population
+from mssl.chapters.worlds import two_level
 from mssl.covariance import AR1, Blocks, Circulant, Diagonal, Isotropic, Scaled
-from mssl.figures.spectrum import kolmogorov_distance, learned_population, two_level
 from mssl.regression import MaskedRegression
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory, solve_kappa

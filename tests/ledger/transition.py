@@ -12,8 +12,9 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.sparse.linalg import eigsh
 
 from mssl import symbolic
+from mssl.chapters.transition.worlds import critical_on_few, flat_direction
+from mssl.chapters.worlds import two_level
 from mssl.covariance import Blocks, Diagonal, Isotropic, Spiked
-from mssl.figures.transition import critical_on_few, flat_direction, two_level
 from mssl.regression import MaskedRegression
 from mssl.theory import SSRTheory, solve_kappa
 from tests.ledger.core import (

@@ -8,7 +8,7 @@ from itertools import combinations, product
 import numpy as np
 import sympy as sp
 
-from mssl.figures.vit import first_rates
+from mssl.chapters.vit_mae.vit_first_step import first_rates
 from mssl.vit import MAE, Images, Parameters, PatchData, attend
 from mssl.vit import symbolic as vs
 from tests.ledger.core import NUMERICAL, SYMPY, Check, numerical

@@ -1,0 +1,1 @@
+"""The page *Masked self-supervised learning, executed*."""

@@ -1,0 +1,86 @@
+"""A masked predictor of image patches, and its error: the figure ``landing_headline``."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mssl.chapters.drawing import draw_filters
+from mssl.chapters.error.patches_error import draw_patch_errors, patch_errors_by_samples
+from mssl.chapters.one_coordinate.receptive_fields import compute_receptive_fields
+from mssl.figures.registry import figure
+from mssl.figures.runs import Run
+from mssl.figures.table import Table
+
+
+def compute_landing_headline(run: Run) -> Table:
+    """Receptive fields of three pixels, and the error on real patches against n."""
+    fields = compute_receptive_fields(run).where(source="all patches")
+    errors = patch_errors_by_samples(run)
+    n_fields, n_errors = len(fields), len(errors)
+    nothing = np.full
+
+    return Table.concat(
+        [
+            Table(
+                {
+                    "panel": nothing(n_fields, "field"),
+                    "witness": fields["pixel"],
+                    "row": fields["row"],
+                    "column": fields["column"],
+                    "target_row": fields["target_row"],
+                    "target_column": fields["target_column"],
+                    "weight": fields["weight"],
+                    "n": nothing(n_fields, -1),
+                    "error": nothing(n_fields, np.nan),
+                    "standard_error": nothing(n_fields, np.nan),
+                    "bayes_error": nothing(n_fields, np.nan),
+                }
+            ),
+            Table(
+                {
+                    "panel": nothing(n_errors, "error"),
+                    "witness": errors["witness"],
+                    "row": nothing(n_errors, -1),
+                    "column": nothing(n_errors, -1),
+                    "target_row": nothing(n_errors, -1),
+                    "target_column": nothing(n_errors, -1),
+                    "weight": nothing(n_errors, np.nan),
+                    "n": errors["n"],
+                    "error": errors["error"],
+                    "standard_error": errors["standard_error"],
+                    "bayes_error": errors["bayes_error"],
+                }
+            ),
+        ]
+    )
+
+
+@figure(
+    "landing_headline",
+    compute=compute_landing_headline,
+    title="A masked predictor of image patches, and its error",
+    alt="On the left, three small images show the weights with which a pixel at the centre, at "
+    "the edge and in the corner of a patch is predicted from the others: strong and positive on "
+    "its direct neighbours, weakly negative two pixels away. On the right, the test error falls "
+    "with the number of patches towards the Bayes error, measured points on the line of theory.",
+    caption="Left: what masked regression learns from two photographs, as the weights that "
+    "predict one hidden pixel (outlined) from all others. Right: its test error against the "
+    "number of patches, theory as lines and measurements as points: real patches need a theory "
+    "that knows how unequal they are in scale (solid), Gaussian data do not (dashed).",
+    chapter="landing",
+    seed=4008,
+    missing=("standard_error", "weight", "error", "bayes_error"),
+)
+def draw_landing_headline(data: Table) -> Figure:
+    """Draw three filters in a column beside the error against n."""
+    fig = Figure(figsize=(7.2, 4.2))
+    mosaic = fig.subplot_mosaic([["a", "e"], ["b", "e"], ["c", "e"]], width_ratios=(1.0, 3.4))
+    filters = data.where(panel="field")
+    draw_filters([mosaic[key] for key in "abc"], filters, "witness")
+    errors = data.where(panel="error")
+    ax = mosaic["e"]
+    draw_patch_errors(ax, errors, "n", names=True)
+    ax.set(xlabel="patches n", title="test error on patches of photographs")
+    ax.legend(loc="upper right")
+    return fig

@@ -1,0 +1,1 @@
+"""The page *One coordinate at a time*."""

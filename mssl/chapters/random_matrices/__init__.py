@@ -1,0 +1,1 @@
+"""The page *Random matrices in one chapter*."""

@@ -1,0 +1,12 @@
+"""Axes that several figures of the page share."""
+
+from __future__ import annotations
+
+__all__ = ["plain_ticks"]
+
+
+def plain_ticks(ax, axis: str, ticks) -> None:
+    low, high = sorted(getattr(ax, f"get_{axis}lim")())
+    shown = [t for t in ticks if low <= t <= high]
+    getattr(ax, f"set_{axis}ticks")(shown, [f"{t:g}" for t in shown])
+    ax.minorticks_off()

@@ -1,0 +1,11 @@
+"""Populations that several figures of the page share."""
+
+from __future__ import annotations
+
+from mssl.covariance import Blocks
+
+__all__ = ["blocks"]
+
+
+def blocks(d: int, size: int, correlation: float) -> Blocks:
+    return Blocks([size] * (d // size), correlation)

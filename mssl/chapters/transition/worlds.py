@@ -1,0 +1,80 @@
+"""The ridge, the signal and the theory's numbers that several figures of the page share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mssl.theory import SSRTheory
+
+__all__ = ["RIDGE", "critical_on_few", "flat_direction", "score_correlation", "top_edge"]
+
+RIDGE = 0.05
+
+
+def flat_direction(d: int) -> np.ndarray:
+    """The unit vector with equal entries, as a column of shape (d, 1)."""
+    return np.full((d, 1), d**-0.5)
+
+
+def top_edge(theory: SSRTheory) -> tuple[float, float]:
+    r"""Upper end :math:`\nu_+` of the bulk of M, and the root :math:`t_+` there."""
+    edge = theory.spiked_ensemble.spectrum.edge_points[-1]
+    return edge.position, theory.equivalent.shrinkage * edge.root
+
+
+def score_correlation(theory: SSRTheory) -> float:
+    r"""Squared correlation between the top score and the factor of a single spike.
+
+    .. math:: (1 - \tau)\,\frac{\theta(u^\top y)^2}{y^\top\Sigma y}, \qquad
+              \tau = \frac{t^2}{n}\mathrm{Tr}(\Sigma_0K)^2
+
+    Parameters
+    ----------
+    theory : SSRTheory
+        Of a model with one spike.
+
+    Returns
+    -------
+    float
+        0 when the spike is not detected.
+    """
+    spiked = theory.spiked_ensemble
+    if not theory.spikes[0].detected:
+        return 0.0
+    outlier, ensemble = theory.outliers[0], spiked.ensemble
+    s = ensemble.solve(np.array([outlier.position]))[0].real
+    r = ensemble.resolvent(s, outlier.position)
+    tau = s**2 * r.sigma_sigma_trace / ensemble.n_samples
+    y, u = outlier.signal, spiked.directions[:, 0]
+    return float((1 - tau) * spiked.strengths[0] * (u @ y) ** 2 / (y @ theory.covariance.apply(y)))
+
+
+def critical_on_few(theory: SSRTheory, variance: float, count: int) -> float:
+    r"""Strength at which a signal that is flat on few equal coordinates leaves the bulk.
+
+    .. math:: \theta - \theta_\infty = \frac{\zeta g}{t_+}\,\frac{\theta}{m(g+\theta)-\theta},
+              \qquad g = \sigma^2 + \kappa,\quad \zeta = \frac{\nu_+\lambda}{\kappa},\quad
+              \theta_\infty = \frac{\zeta g - \lambda}{t_+} - \sigma^2
+
+    Parameters
+    ----------
+    theory : SSRTheory
+        Of the diagonal noise alone.
+    variance : float
+        :math:`\sigma^2` on the coordinates that carry the signal.
+    count : int
+        Their number m.
+
+    Returns
+    -------
+    float
+        Infinity if no strength is enough.
+    """
+    edge, t = top_edge(theory)
+    g, zeta = variance + theory.kappa, edge * theory.equivalent.shrinkage
+    spread = (zeta * g - theory.ridge) / t - variance
+    # (theta - spread) (m g + (m - 1) theta) - (zeta g / t) theta = 0
+    roots = np.roots(
+        [count - 1.0, count * g - (count - 1) * spread - zeta * g / t, -count * g * spread]
+    )
+    return float(max((r.real for r in np.atleast_1d(roots) if r.real > 0), default=np.inf))

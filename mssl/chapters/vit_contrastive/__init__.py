@@ -1,0 +1,1 @@
+"""The page *Contrastive learning sees the global area*."""

@@ -1,0 +1,1 @@
+"""The page *Images with global and local areas*."""

@@ -1,0 +1,1 @@
+"""The page *Masked autoencoding learns both*."""

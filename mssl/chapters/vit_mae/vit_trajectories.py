@@ -1,0 +1,115 @@
+"""Two phases for a positive gap, one for a negative gap: the figure ``vit_trajectories``."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from mssl.chapters.courses import LOOK, READ, course_rows, draw_free, draw_frozen, read_course
+from mssl.chapters.worlds import SETTINGS, setting
+from mssl.figures.registry import figure
+from mssl.figures.runs import Run
+from mssl.figures.style import direct_label, theory_line
+from mssl.figures.table import Table
+from mssl.vit import MAE, mean_field, train
+
+
+def _trajectory_unit(rng, *, name, seeds, steps, rate, batch, records) -> Table:
+    data = setting(name)
+    tables = []
+    every = max(1, steps // records)
+    for witness, frozen in (("frozen", True), ("free", False)):
+        runs = [
+            train(
+                data,
+                MAE(),
+                steps,
+                rate,
+                batch,
+                generator,
+                freeze_positions=frozen,
+                record_every=every,
+                evaluation_batches=8,
+            )
+            for generator in rng.spawn(seeds)
+        ]
+        tables.append(course_rows(name, witness, runs[0].times, [read_course(run) for run in runs]))
+    times = runs[0].times
+    for witness, average in (("theory", True), ("mean counts", False)):
+        course = read_course(mean_field(data, MAE(), times, average_counts=average))
+        tables.append(course_rows(name, witness, times, [course]))
+    return Table.concat(tables)
+
+
+def compute_trajectories(run: Run) -> Table:
+    """Stochastic gradient descent, positions frozen and free, beside its mean field."""
+    parameters = {
+        "seeds": run.pick(test=2, quick=3, paper=16),
+        "steps": run.pick(test=16, quick=400, paper=1600),
+        "rate": run.pick(test=8.0, quick=8.0, paper=2.0),
+        "batch": 32,
+        "records": run.pick(test=4, quick=20, paper=20),
+    }
+    return run.map("runs", _trajectory_unit, [{"name": n, **parameters} for n in SETTINGS])
+
+
+@figure(
+    "vit_trajectories",
+    compute=compute_trajectories,
+    title="Two phases for a positive gap, one for a negative gap",
+    alt="Two columns of three panels, left for a positive and right for a negative information "
+    "gap. Top: the correlation with the own feature rises late on the left and early on the right; "
+    "the one with the global feature falls first and deeply on the left, less on the right; "
+    "the one with other local features stays near zero. Middle: attention on the global area falls "
+    "first on the left, then attention on the own area rises towards one; on the right it rises "
+    "from the start. Bottom: the loss falls towards a dotted floor, on the left after a shoulder. "
+    "Closed points lie on the lines; open points show attention on the own area rising sooner.",
+    caption="Gradient descent (points, mean over runs; the bars of one standard error are mostly "
+    "within the points) and its mean field (lines), positions frozen. Top: correlation of a local "
+    "patch with its own, the global and any other local feature. Middle: its attention when it is "
+    "masked and its own area has a visible patch. Bottom: the loss, and its floor (dotted). Open "
+    "points: positions free.",
+    chapter="vit_mae",
+    seed=8003,
+    missing=tuple(f"{name}_se" for name in READ),
+)
+def draw_trajectories(data: Table) -> Figure:
+    """Draw correlations, attention and loss, one column a setting."""
+    fig = Figure(figsize=(6.8, 7.4))
+    axes = fig.subplots(3, 2, sharex=True, sharey="row")
+    for column, (name, rows) in zip(axes.T, data.groups("setting"), strict=True):
+        theory = rows.where(witness="theory")
+        panels = (("phi", ("own", "global", "other")), ("attention", ("own", "global")))
+        for ax, (family, members) in zip(column, panels, strict=False):
+            for member in members:
+                quantity, kind = f"{family}_{member}", LOOK[member]
+                theory_line(ax, theory["time"], theory[quantity], kind, line="-")
+                draw_free(ax, rows, quantity, kind)
+                draw_frozen(ax, rows, quantity, kind)
+        theory_line(column[2], theory["time"], theory["loss"], "test")
+        draw_free(column[2], rows, "loss", "test")
+        draw_frozen(column[2], rows, "loss", "test")
+        floor = setting(name).mae_floor
+        column[2].axhline(floor, color="black", linestyle=":", linewidth=1.4)
+        direct_label(column[2], 0.0, floor, "floor", "bayes", offset=(0, 9))
+        column[0].set_title(f"{name}, $\\Delta$ = {setting(name).information_gap:.2f}")
+        column[2].set(yscale="log", xlabel="time (steps times rate)")
+    axes[0, 0].set_ylabel(r"correlation $\Phi$")
+    axes[1, 0].set_ylabel("attention")
+    axes[2, 0].set_ylabel("loss")
+    last = data.where(setting="negative gap", witness="theory")
+    for family, ax, members in (
+        ("phi", axes[0, 1], {"own": 16, "global": -14, "other": 12}),
+        ("attention", axes[1, 1], {"own": -20, "global": 12}),
+    ):
+        for member, shift in members.items():
+            i = int(0.75 * len(last))
+            direct_label(
+                ax,
+                last["time"][i],
+                last[f"{family}_{member}"][i],
+                member,
+                LOOK[member],
+                offset=(0, shift),
+                align="center",
+            )
+    return fig
