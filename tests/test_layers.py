@@ -104,6 +104,4 @@ def test_the_book_imports_no_test():
     for page in (ROOT / "book").glob("*.md"):
         if re.search(r"(from|import) tests\b", " ".join(code.findall(page.read_text("utf-8")))):
             found.add(page.name)
-    # The ledger is content of the book, wherever it stands.
-    ledger = {"claims.md", "mssl_book.py"} if (ROOT / "tests" / "ledger").is_dir() else set()
-    assert found <= ledger
+    assert not found

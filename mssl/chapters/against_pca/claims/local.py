@@ -1,188 +1,20 @@
-"""Checks of the claims of the chapter that holds masked regression against PCA.
-
-The formulas of the chapter stand in :mod:`mssl.theory.noise_curves` or are typed here; what they
-are held against is the package's general theory, which knows nothing of them, or a simulation.
-"""
+"""Local signals, and the order of directions."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import brentq
 
-from mssl.baselines import leading_directions, masked_predictor, pca_precision
+from mssl.baselines import leading_directions
+from mssl.chapters.against_pca.claims.shared import theory_of
+from mssl.chapters.ledger.checks import Check, failed, in_standard_errors, numerical, tightest
 from mssl.covariance import Circulant, Diagonal, Spiked
 from mssl.results import mean_and_error
 from mssl.simulation_spectra import simulate_eigenpairs
 from mssl.theory import PCATheory, SSRTheory
-from mssl.theory.noise_curves import METHODS, Noise, noise_curve, threshold
-from tests.ledger.core import NUMERICAL, SIMULATION, Check, in_standard_errors, numerical
-
-GAMMAS = (2.0 / 3.0, 2.0)
-
-
-def _theory(method, model, n, ridge):
-    if method == "masked_regression":
-        return SSRTheory(model, n, ridge)
-    return PCATheory(model, n, standardize=method == "correlation_pca")
-
-
-def _threshold(method, noise, gamma, ridge, on=None):
-    return threshold(method, noise, gamma, ridge if method == "masked_regression" else None, on)
-
-
-def _violation(amount, setting: str) -> Check:
-    """An inequality: how far it is violated at worst."""
-    return Check(NUMERICAL, float(max(amount, 0.0)), "absolute", 1e-12, setting)
-
-
-def shares() -> Check:
-    """Thresholds from the package's general solver, with a spike too weak to change D."""
-    d, found, expected = 240, [], []
-    variances = np.where(np.arange(d) % 3 == 0, 5.0, 0.7)
-    noise = Noise(np.array([0.7, 5.0]), np.array([2.0, 1.0]) / 3.0)
-    u = np.where(np.arange(d) % 3 == 0, 1.0, 2.0)
-    u /= np.linalg.norm(u)
-    on = np.array([u[variances < 1] @ u[variances < 1], u[variances > 1] @ u[variances > 1]])
-    for gamma in GAMMAS:
-        for method in METHODS:
-            model = Spiked(Diagonal(variances), 1e-7, u[:, None])
-            general = _theory(method, model, round(d / gamma), 0.2)
-            found.append(_threshold(method, noise, gamma, 0.2, on))
-            expected.append(general.spikes[0].threshold)
-    return numerical(
-        found, expected, "two levels of noise, an uneven spread signal, d/n = 2/3 and 2", 1e-7
-    )
-
-
-def crossing() -> Check:
-    """Random increasing f and g with equal mean square and a decreasing ratio."""
-    rng, worst = np.random.default_rng(1), -np.inf
-    for _ in range(500):
-        v = np.sort(rng.lognormal(0, 1.5, 6))
-        share = rng.dirichlet(np.ones(6))
-        low, high = np.sort(rng.uniform(-0.99 / v.max(), 3.0, 2))
-        g, f = v / (1 + low * v), v / (1 + high * v)
-        f *= np.sqrt(share @ g**2 / (share @ f**2))
-        worst = max(worst, share @ (g / v) - share @ (f / v), share @ g - share @ f)
-    return _violation(worst, "500 random laws of noise and pairs of shapes")
-
-
-def order() -> Check:
-    """Correlation PCA, masked regression and PCA in order, over random noises and settings."""
-    rng, worst = np.random.default_rng(2), -np.inf
-    for _ in range(150):
-        levels = rng.integers(2, 6)
-        noise = Noise(rng.lognormal(0, 1.5, levels), rng.dirichlet(np.ones(levels)))
-        gamma, ridge = np.exp(rng.uniform(-1.6, 1.6)), np.exp(rng.uniform(-5, 3))
-        own, best, plain = (_threshold(m, noise, gamma, ridge) for m in METHODS)
-        whitened = np.sqrt(gamma) / noise.mean(1.0 / noise.variances)
-        worst = max(worst, best - own, own - plain, abs(best / whitened - 1.0) - 1e-12)
-    return _violation(worst, "150 random noises, d/n from 0.2 to 5, ridges from 0.007 to 20")
-
-
-def edge() -> Check:
-    """The edge from the scalar equation against the package's scan of the real axis."""
-    d, found, expected = 120, [], []
-    variances = np.tile([0.5, 1.0, 6.0], d // 3)
-    noise = Noise(np.array([0.5, 1.0, 6.0]), np.ones(3) / 3)
-    for gamma in (0.5, 2.0):
-        for ridge in (1e-2, 1.0, 30.0):
-            curve = noise_curve("masked_regression", noise, gamma, ridge)
-            general = SSRTheory(Diagonal(variances), round(d / gamma), ridge)
-            found.append(1.0 - 1.0 / curve.position[0])
-            expected.append(general.edges[-1])
-    return numerical(found, expected, "three levels of noise, three ridges, d/n = 1/2 and 2", 1e-8)
-
-
-def _deleted(noise, gamma, on):
-    """Threshold of S - diag(S): the shape at 1/kappa = 0 and rho = 1."""
-    v = noise.variances
-
-    def amplitude(b):
-        return 1.0 / np.sqrt(gamma * noise.mean((v / (1 + b * v)) ** 2))
-
-    def psi(b):
-        p = amplitude(b) * v / (1 + b * v)
-        return b + amplitude(b) * (1 - 1 / (1 + gamma * noise.mean(p)))
-
-    b = brentq(psi, -(1 - 1e-12) / v.max(), 0.0, xtol=1e-15)
-    return 1.0 / ((amplitude(b) / (1 + b * v)) @ on)
-
-
-def limits() -> Check:
-    """The three limits; for n < d and for a large ridge also the strict gaps of a flat signal."""
-    noise, on = Noise.two_levels(10.0), np.array([0.3, 0.7])
-    (low, high), gamma = noise.variances, 2.0
-    few = noise_curve("masked_regression", noise, gamma, 1e-9)
-    ratio = few.p[0, 0] / few.p[0, 1]  # v(1 + bv') / (v'(1 + bv))
-    slope = (ratio / low - 1 / high) / (1 - ratio)
-    root = brentq(
-        lambda k: gamma * noise.mean(noise.variances / (noise.variances + k)) - 1, 1e-9, 99
-    )
-    if not slope < 1 / root:
-        return _violation(1.0, "the bound on b for n < d fails")
-    whitened, plain = (threshold(m, noise, gamma) for m in METHODS[1:])
-    own = [threshold("masked_regression", noise, gamma, ridge) for ridge in (1e-9, 1e9)]
-    if not (own[0] > 1.05 * whitened and own[1] < 0.99 * plain):
-        return _violation(1.0, "a gap of a flat signal is missing")
-    found = [
-        threshold("masked_regression", noise, 2 / 3, 1e-9, on),
-        threshold("masked_regression", noise, 2 / 3, 1e9, on),
-        threshold("masked_regression", noise, 2.0, 1e9, on),
-    ]
-    expected = [
-        np.sqrt(2 / 3) / (on @ (1 / noise.variances)),
-        _deleted(noise, 2 / 3, on),
-        _deleted(noise, 2.0, on),
-    ]
-    return numerical(found, expected, "noise 1 and 10, ridges 1e-9 and 1e9", 1e-6)
-
-
-def unbounded() -> Check:
-    """The limit of PCA's threshold over r, and the two bounds on the way."""
-    found, expected = [], []
-    for gamma in (0.3, 2 / 3):
-        for share in (0.2, 0.5):
-            root = np.sqrt(gamma * share)
-            noise = Noise.two_levels(1e7, share)
-            found.append(threshold("pca", noise, gamma) / 1e7)
-            expected.append(1 / ((1 - share) / (1 + root) + share / root))
-            for ratio in (3.0, 30.0):
-                noise = Noise.two_levels(ratio, share)
-                if threshold("pca", noise, gamma) < ratio * root:
-                    return _violation(1.0, "the lower bound fails")
-                bound = np.sqrt(gamma) / (1 - share)
-                if threshold("masked_regression", noise, gamma, 1e-6) > bound:
-                    return _violation(1.0, "the upper bound fails")
-    return numerical(found, expected, "d/n = 0.3 and 2/3, loud shares 0.2 and 0.5", 1e-5)
-
-
-def loud() -> Check:
-    """A signal on loud coordinates alone, from the package's general solver at r = 1e4."""
-    d, gamma, ratio = 200, 2 / 3, 1e4
-    variances = np.where(np.arange(d) % 4 == 0, ratio, 1.0)
-    u = np.where(variances > 1, 1.0, 0.0) / np.sqrt(d / 4)
-    model = Spiked(Diagonal(variances), 1e-4, u[:, None])
-    values = [
-        PCATheory(model, round(d / gamma), standardize).spikes[0].threshold / ratio
-        for standardize in (False, True)
-    ]
-    expected = [np.sqrt(gamma / 4), np.sqrt(gamma)]
-    return numerical(values, expected, "a quarter of the coordinates loud, r = 10000", 1e-3)
-
+from mssl.theory.noise_curves import METHODS, Noise, noise_curve
 
 CALLS = {"masked_regression": "regression", "correlation_pca": "correlation", "pca": "pca"}
-
-
-def _failed(setting: str) -> Check:
-    return Check(SIMULATION, np.inf, "standard errors", 1.0, setting)
-
-
-def _worst(setting: str, *checks: Check) -> Check:
-    """The check that comes closest to its tolerance or furthest beyond it."""
-    return replace(max(checks, key=lambda c: c.deviation / c.tolerance), setting=setting)
 
 
 def _place(w, variances, gamma):
@@ -261,9 +93,9 @@ def _local_draws(method, variances, n, size, critical):
     strengths = (0.5 * critical, 2.5 * critical) if np.isfinite(critical) else (200.0,)
     low, _ = _local_pairs(method, variances, n, strengths[0], size, 1e-4, 16)
     if _local_theory(method, variances, gamma, 1.0, strengths[0], size) is not None:
-        return _failed(f"{method}: the formula below the threshold")
+        return failed(f"{method}: the formula below the threshold")
     if not (low[0] < 1.02 * edge and low[1] < 0.1):
-        return _failed(f"{method}: seen below the threshold")
+        return failed(f"{method}: seen below the threshold")
     if len(strengths) == 1:
         return None
     theory = _local_theory(method, variances, gamma, 1.0, strengths[1], size)
@@ -281,7 +113,7 @@ def local() -> Check:
         strengths = _local_thresholds(2 / 3, 1.0, size, variances)
         for method, strength in zip(METHODS, strengths, strict=True):
             model = Spiked(Diagonal(variances), strength, u[:, None])
-            found.append(_theory(method, model, 1800, 1e-6).spiked_ensemble.thresholds[0])
+            found.append(theory_of(method, model, 1800, 1e-6).spiked_ensemble.thresholds[0])
             expected.append(strength)
     package = numerical(found, expected, "2, 4 and 8 quiet coordinates, d = 1200, n = 1800", 1e-4)
     # Quiet noise 1, loud 3; masked regression has a formula for n > d only.
@@ -296,7 +128,7 @@ def local() -> Check:
         "m = 2, 4, 8 of d = 1200 against the package; draws at 0.5 and 2.5 of the threshold, or at "
         "200 where there is none, m = 1, 2, 4, 8, d = 300, n = 600 and (two methods) 150"
     )
-    return _worst(setting, *filter(None, checks)) if package.passed else package
+    return tightest(setting, *filter(None, checks)) if package.passed else package
 
 
 def single() -> Check:
@@ -327,7 +159,7 @@ def single() -> Check:
         first, second = noise.mean(noise.variances), noise.mean(noise.variances**2)
         room = kappa - ridge / (1 + np.sqrt(gamma / second) * first) - np.sqrt(gamma * second)
         if critical <= plain.position[0] / plain.root[0] - v or np.isfinite(critical) != (room > 0):
-            return _failed("the order of PCA and masked regression, or when there is a threshold")
+            return failed("the order of PCA and masked regression, or when there is a threshold")
     # noise of 1 and 3; d/n = 10 at a small ridge, 2/3 at a large one and at a small one
     variances, noise = np.tile([1.0, 3.0], 200), Noise.two_levels(3.0)
     for n, ridge in ((40, 0.05), (600, 60.0), (600, 0.05)):
@@ -338,7 +170,7 @@ def single() -> Check:
         hidden = 0.5 * critical if np.isfinite(critical) else 60.0
         mean, _ = _local_pairs("masked_regression", variances, n, hidden, 1, ridge, 16)
         if not (mean[1] < 0.06 and mean[0] < 1.02 * edge):
-            return _failed("seen below the threshold")
+            return failed("seen below the threshold")
         if np.isfinite(critical):
             curve = noise_curve("masked_regression", noise, 400 / n, ridge, points=4000)
             place, overlaps = curve.local_signal([2.5 * critical], 1)
@@ -354,7 +186,7 @@ def single() -> Check:
         "the package at d/n = 4, 10 and 1.5; order and existence in 200 random noises; draws at "
         "0.5 and 2.5 of the threshold, noise 1 and 3, d = 400, n = 40 and 600, ridges 0.05 and 60"
     )
-    return _worst(setting, *checks) if package.passed else package
+    return tightest(setting, *checks) if package.passed else package
 
 
 def first() -> Check:
@@ -414,50 +246,24 @@ def tie() -> Check:
                 checks.append(in_standard_errors(spike.overlap, mean, error, "PCA"))
                 hidden = _tie_draws(Spiked(base, 0.4 * own[0], u[:, None]), u, n, 8)
                 if hidden.mean(axis=0).max() > 0.06:
-                    return _failed("seen below the threshold")
+                    return failed("seen below the threshold")
         gap, error = 2 * gaps[200][0] - gaps[100][0], np.hypot(2 * gaps[200][1], gaps[100][1])
         if error.max() > 0.02:
-            return _failed("too few draws to tell the methods apart")
+            return failed("too few draws to tell the methods apart")
         checks.append(in_standard_errors(np.zeros(gap.size), gap, error, f"d/n = {gamma:.2g}"))
     if max(thresholds) > 1e-8:
-        return _failed("the thresholds differ")
+        return failed("the thresholds differ")
     setting = (
         "AR(1) on a ring, d/n = 2/3 and 2: five thresholds; overlaps of correlation PCA and of "
         "masked regression at ridge 0.05 and 20, three readings, less those of PCA on the same "
         "rows, from d = 100 and 200"
     )
-    return _worst(setting, *checks)
-
-
-def one_formula() -> Check:
-    """Least-squares fill-in, coordinate by coordinate, against the formula."""
-    rng = np.random.default_rng(8)
-    X = rng.normal(size=(40, 15)) * np.linspace(0.5, 3.0, 15)
-    found, expected = [], []
-    for standardize in (False, True):
-        scales = np.sqrt(np.mean(X**2, axis=0)) if standardize else np.ones(15)
-        basis = np.linalg.eigh((X / scales).T @ (X / scales))[1][:, -4:]
-        predictor = masked_predictor(pca_precision(X, 4, standardize=standardize, noise=False))
-        x = rng.normal(size=15)
-        for k in range(15):
-            seen = np.arange(15) != k
-            score = np.linalg.lstsq(basis[seen], (x / scales)[seen], rcond=None)[0]
-            expected.append(scales[k] * basis[k] @ score)
-            found.append(x @ predictor[:, k])
-    return numerical(found, expected, "rank 4 of 15 coordinates, PCA of both kinds")
+    return tightest(setting, *checks)
 
 
 CLAIMS = {
-    "lem-pca-shares": shares,
-    "lem-pca-crossing": crossing,
-    "thm-pca-order": order,
-    "prop-pca-edge": edge,
-    "prop-pca-limits": limits,
-    "prop-pca-unbounded": unbounded,
-    "prop-pca-loud": loud,
     "thm-pca-local": local,
     "prop-pca-single": single,
     "prop-pca-first": first,
     "prop-pca-tie": tie,
-    "prop-pca-fill-in": one_formula,
 }

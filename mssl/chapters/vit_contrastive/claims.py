@@ -5,22 +5,20 @@ from __future__ import annotations
 import numpy as np
 import sympy as sp
 
+from mssl.chapters.ledger.checks import (
+    NUMERICAL,
+    Check,
+    held,
+    holds,
+    in_standard_errors,
+    numerical,
+    worst,
+)
+from mssl.chapters.ledger.images import SMALL, TINY, assemble, dense_pass, random_state, vectors
 from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData, attend, mean_field
 from mssl.vit import symbolic as vs
 from mssl.vit.contrast import contrast_rates, critical_temperature
 from mssl.vit.mean_field import _Contrast
-from tests.ledger.core import NUMERICAL, Check, in_standard_errors, numerical
-from tests.ledger.vit import (
-    SMALL,
-    TINY,
-    _assemble,
-    _dense,
-    _holds,
-    _random_state,
-    _symbolic,
-    _vectors,
-    _worst,
-)
 
 TAU, RHO = 0.3, 0.02
 
@@ -44,13 +42,13 @@ def _similarities(data, state, images):
 
 def check_similarity():
     rng = np.random.default_rng(11)
-    codes, features = _vectors(TINY, rng)
-    state, images = _random_state(TINY, 12), TINY.draw(8, rng, views=2)
-    Q = _assemble(TINY, state, codes, features)
+    codes, features = vectors(TINY, rng)
+    state, images = random_state(TINY, 12), TINY.draw(8, rng, views=2)
+    Q = assemble(TINY, state, codes, features)
     first, second = (
         np.array(
             [
-                _dense(TINY, Q, codes, features, _view(images, v), b)[1].mean(axis=0)
+                dense_pass(TINY, Q, codes, features, _view(images, v), b)[1].mean(axis=0)
                 for b in range(8)
             ]
         )
@@ -89,7 +87,7 @@ def _package(data, state, images):
 
 def check_gradient():
     data = PatchData(3, 1, 2, 1, 0.5, 1.0, 1 / 3)
-    images, state = data.draw(2, 13, views=2), _random_state(data, 14)
+    images, state = data.draw(2, 13, views=2), random_state(data, 14)
     written = vs.definition(data, Contrastive(TAU, RHO), images)
     values = dict(zip(written.phi.ravel(), state.phi.ravel(), strict=True))
     values |= dict(zip(written.upsilon.ravel(), state.upsilon.ravel(), strict=True))
@@ -100,8 +98,8 @@ def check_gradient():
     by_machine = sp.lambdify(list(values), slopes, cse=True)(*values.values())
     full = _by_theorem(data, state, images)
     by_theorem = [*full[: data.n_areas], *full[state.phi.size : state.phi.size + 3]]
-    more, other = TINY.draw(7, 13, views=2), _random_state(TINY, 14)
-    return _worst(
+    more, other = TINY.draw(7, 13, views=2), random_state(TINY, 14)
+    return worst(
         numerical(
             by_theorem,
             by_machine,
@@ -133,8 +131,8 @@ def check_equal():
     spread, size = np.ptp(state.upsilon, axis=0).max(), np.abs(state.upsilon).max()
     spread = max(spread, np.ptp(state.phi, axis=0).max())
     setting = "60 steps on batches of 8, unequal areas; reconstruction does part the patches"
-    return _worst(
-        _holds(size > 0.05 and np.ptp(other.phi, axis=0).max() > 0.5, setting),
+    return worst(
+        holds(size > 0.05 and np.ptp(other.phi, axis=0).max() > 0.5, setting),
         Check(NUMERICAL, float(spread / size), "relative", 1e-12, setting),
     )
 
@@ -145,9 +143,9 @@ def check_share():
     shares, own = attend(SMALL, state, images).on_areas, SMALL.areas[images.clusters]
     found = np.array([shares[own[b], b, np.arange(9)][own[b] > 0].mean() for b in range(40)])
     setting = "40 images after 60 steps"
-    return _worst(
+    return worst(
         numerical(found, shares[1:, :, 0].mean(axis=0), setting),
-        _holds((found < 1 / SMALL.n_local).all(), setting),
+        holds((found < 1 / SMALL.n_local).all(), setting),
     )
 
 
@@ -208,10 +206,10 @@ def check_one_strength():
     course = mean_field(data, Contrastive(tau), np.geomspace(10.0, 1e6, 60), batch_size=B)
     apart = course.phi_global - course.phi_own
     setting = "velocities at 5 states; temperature .1 up to time 10^6"
-    return _worst(
-        _symbolic(vs.contrastive_growth_rates().claims, "first step with one strength"),
+    return worst(
+        held(vs.contrastive_growth_rates().claims, "first step with one strength"),
         numerical(found, expected, setting),
-        _holds(
+        holds(
             (np.diff(course.phi_global) > 0).all()
             and (np.diff(apart) > 0).all()
             and course.attention_global[-1] > 0.98,
@@ -245,7 +243,7 @@ def check_dim():
     # A mean strength of K L or more: the collapse lasts at no temperature.
     for K in (2, 3):
         ordered &= all(_drive(tau, 0.2, 1.0, K, 32) < 0 for tau in (0.05, 0.3, 1.0, 10.0))
-    return _holds(ordered, "both sides of the critical temperature, three ranges of strengths")
+    return holds(ordered, "both sides of the critical temperature, three ranges of strengths")
 
 
 CLAIMS = {

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 
-from tests.claims import CLAIMS
-from tests.ledger.book import Claim, claims
-from tests.ledger.core import Check
+from mssl.chapters.ledger import Check, Claim, checks_of, claims
+
+__all__ = ["deviation", "inline", "run", "table"]
 
 
-def run() -> list[tuple[Claim, Check]]:
-    """Run the check of every claim, in the order of the book."""
-    return [(claim, CLAIMS[claim.label]()) for claim in claims()]
+def run(book: str | Path) -> list[tuple[Claim, Check]]:
+    """Run the check of every claim of the pages in a folder, in the order of the book."""
+    checks = checks_of()
+    return [(claim, checks[claim.label]()) for claim in claims(book)]
 
 
 def deviation(check: Check) -> str:

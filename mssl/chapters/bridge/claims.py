@@ -8,24 +8,16 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 
 from mssl.chapters.bridge.worlds import LinearImages
+from mssl.chapters.ledger.checks import Check, numerical, violation, worst
 from mssl.covariance import Diagonal, Spiked
 from mssl.theory import PCATheory, SSRTheory
 from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData
-from tests.ledger.core import NUMERICAL, Check, numerical
 
 TINY = PatchData(6, 2, 2, 2, 0.5, 1.0, 1 / 3)  # two masked patches, two local areas
+
 UNEVEN = PatchData(5, 2, 3, 2, 0.5, 1.0, 0.4)  # two masked patches, one local area
+
 LEAST = PatchData(3, 2, 2, 1, 1.0, 1.0, 1 / 3)  # one masked patch, one strength
-
-
-def _worst(*checks):
-    """The check that is farthest off; one that fails comes first."""
-    return max(checks, key=lambda check: (not check.passed, check.deviation))
-
-
-def _violation(amount, setting, tolerance=1e-9) -> Check:
-    """An inequality: how far it is violated at worst."""
-    return Check(NUMERICAL, float(max(amount, 0.0)), "absolute", tolerance, setting)
 
 
 def _masks(data):
@@ -153,8 +145,8 @@ def masked_twin() -> Check:
             step = np.zeros((P, P))
             step[index] = h_step
             slopes.append((bracket(best + step) - bracket(best - step)) / (2 * h_step))
-    two = _violation(np.abs(slopes).max(), "derivatives at the minimum, by differences", 1e-9)
-    return _worst(one, two)
+    two = violation(np.abs(slopes).max(), "derivatives at the minimum, by differences", 1e-9)
+    return worst(one, two)
 
 
 def own_area() -> Check:
@@ -225,7 +217,7 @@ def contrast_twin() -> Check:
         slopes.append(slope(LEAST, upsilon, batch))
     expected = predicted(LEAST, upsilon, 0.5)
     two = numerical(np.mean(slopes, axis=0), expected, "all batches of two, tau = 1e5", 1e-4)
-    return _worst(one, two)
+    return worst(one, two)
 
 
 def global_area() -> Check:
@@ -241,8 +233,8 @@ def global_area() -> Check:
         push = B @ w
         upsilon += 2.0 * a * (push - (a @ push)[:, None])
     steps = np.diff(np.array(seen), axis=0)
-    worst = max(rows, -steps[:, 0].min(), steps[:, 1:].max(), 0.99 - seen[-1][0])
-    return _violation(worst, "8000 steps, one global area that is larger by one patch", 1e-12)
+    amount = max(rows, -steps[:, 0].min(), steps[:, 1:].max(), 0.99 - seen[-1][0])
+    return violation(amount, "8000 steps, one global area that is larger by one patch", 1e-12)
 
 
 def gap() -> Check:
@@ -275,8 +267,8 @@ def gap() -> Check:
         found.append(-wide / fellow)
         expected.append((1 - mu) * c * (1 - c) / (1 + (1 - mu) * c**2))
         if expected[-1] > (1 - mu) / 4:
-            return _violation(1.0, "the bound fails")
-    return _worst(one, numerical(found, expected, "10^10 patches, local areas of 10^3", 1e-5))
+            return violation(1.0, "the bound fails")
+    return worst(one, numerical(found, expected, "10^10 patches, local areas of 10^3", 1e-5))
 
 
 D, N, QUIET, LOUD = 1600, 2400, 1.0, 10.0
@@ -304,7 +296,7 @@ def strength() -> Check:
             excess, total = omega**2 - gamma, QUIET + size * variance
             if excess <= 0:
                 if above:
-                    return _violation(1.0, "an area below its threshold is detected")
+                    return violation(1.0, "an area below its threshold is detected")
                 continue
             u = model.directions[:, 0]
             found += [above[0].overlap(u, which) for which in ("right", "symmetric", "left")]
@@ -325,9 +317,11 @@ def strength() -> Check:
             excess / (excess + share * spread * (1 + omega) ** 2 / total),
         )
         falls = max(falls, *(-np.diff(curve).min() for curve in curves))
-    return _worst(
+    return worst(
         numerical(found, expected, "areas of 2 and 4, d = 1600, n = 2400, ridge 1e-6", 1e-5),
-        _violation(max(-lead.min(), falls), "lead of the area of 4; 200 sets of curves in omega"),
+        violation(
+            max(-lead.min(), falls), "lead of the area of 4; 200 sets of curves in omega", 1e-9
+        ),
     )
 
 
@@ -360,8 +354,8 @@ def window() -> Check:
         plain = (edge - QUIET) / variance
         wrong += (root * QUIET / variance + 1 < plain) != (variance < edge - (1 + root) * QUIET)
     flat = brentq(lambda w: gamma * (1 / (w - 1)) ** 2 - 1, 1.001, 1e3)
-    return _worst(
-        _violation(wrong, "areas of 2 and 3 at 0.97 and 1.03 times each bound, d = 1600", 0.0),
+    return worst(
+        violation(wrong, "areas of 2 and 3 at 0.97 and 1.03 times each bound, d = 1600", 0.0),
         numerical([flat - 1], [root], "equal noise", 1e-10),
     )
 

@@ -7,6 +7,14 @@ import sympy as sp
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
+from mssl.chapters.ledger.checks import (
+    NUMERICAL,
+    Check,
+    identity,
+    in_standard_errors,
+    numerical,
+    worst,
+)
 from mssl.chapters.vit_between.worlds import TEMPERATURE, critical_weights, unit_weight
 from mssl.vit import (
     MAE,
@@ -21,12 +29,6 @@ from mssl.vit import (
     train,
 )
 from mssl.vit import symbolic as vs
-from tests.ledger.core import NUMERICAL, Check, identity, in_standard_errors, numerical
-
-
-def _worst(*checks):
-    """The check that is farthest off; one that fails comes first."""
-    return max(checks, key=lambda check: (not check.passed, check.deviation))
 
 
 def combined_gradient():
@@ -38,7 +40,7 @@ def combined_gradient():
     parts = [o.loss_and_gradient(data, state, batch) for o in (MAE(), Contrastive(0.3, 0.01))]
     loss, gradient = Combined(0.7, 5.0, 0.3, 0.01).loss_and_gradient(data, state, batch)
     setting = "20 patches, 2 clusters, 12 images, random state; loss, Phi and Upsilon"
-    return _worst(
+    return worst(
         numerical(loss, 0.7 * parts[0][0] + 5.0 * parts[1][0], setting),
         numerical(gradient.phi, 0.7 * parts[0][1].phi + 5.0 * parts[1][1].phi, setting),
         numerical(gradient.upsilon, 0.7 * parts[0][1].upsilon + 5.0 * parts[1][1].upsilon, setting),
@@ -157,7 +159,7 @@ def _contrast_own(data):
 
 def powers():
     """Local exponents of both weights in P, far out."""
-    worst = 0.0
+    largest = 0.0
     for globe, local in ((0.9, 0.4), (0.6, 0.4), (0.7, 0.5)):
         gap = (1 - local) - 2 * (1 - globe)
         sizes = (10**12, 10**14)
@@ -166,10 +168,10 @@ def powers():
             for n in sizes
         ]
         slopes = np.log(np.divide(*weights[::-1])) / np.log(sizes[1] / sizes[0])
-        worst = max(worst, np.abs(slopes - [1.0, max(1.0, 1.0 - gap)]).max())
+        largest = max(largest, np.abs(slopes - [1.0, max(1.0, 1.0 - gap)]).max())
     return Check(
         NUMERICAL,
-        float(worst),
+        float(largest),
         "absolute",
         0.01,
         "mean field, exponents between P = 1e12 and 1e14, gaps 0.4, -0.2 and -0.1",
@@ -215,7 +217,7 @@ def race():
             rtol=1e-8,
         ).y[0, -1]
         rest.append(np.exp(z * end) * (1 - rho) / g)
-    return _worst(
+    return worst(
         times,
         limit,
         numerical(start, np.ones(3), "theta at weight 1", 1e-6),
@@ -226,9 +228,6 @@ def race():
 def _reached(t, v, *_):
     """Event: v has fallen to a value that is 0 for all purposes."""
     return v[0] - 1e-5
-
-
-_reached.terminal = True
 
 
 def ideal_attention():
@@ -251,7 +250,7 @@ def ideal_attention():
     none = Check(
         NUMERICAL, abs(normalized_mutual_information(same)), "absolute", 1e-12, "60 equal rows"
     )
-    return _worst(*checks, none, _alike())
+    return worst(*checks, none, _alike())
 
 
 CLAIMS = {

@@ -10,12 +10,12 @@ from itertools import combinations
 
 import numpy as np
 
+from mssl.chapters.ledger.checks import NUMERICAL, Check, in_standard_errors, numerical
 from mssl.covariance import AR1, Scaled, Spiked
 from mssl.imputation import conditional_fill, expected_moments
 from mssl.learning_curve import learning_curve
 from mssl.regression import MaskedRegression
 from mssl.theory import SSRTheory
-from tests.ledger.core import NUMERICAL, Check, in_standard_errors, numerical
 
 
 def _uneven(d: int) -> Spiked:

@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+__all__ = [
+    "NUMERICAL",
+    "SIMULATION",
+    "SYMPY",
+    "Check",
+    "bounded",
+    "failed",
+    "held",
+    "holds",
+    "identity",
+    "in_standard_errors",
+    "numerical",
+    "relative",
+    "tightest",
+    "violation",
+    "worst",
+]
 
 SYMPY = "SymPy identity"
 NUMERICAL = "numerical identity"
@@ -37,6 +55,7 @@ class Check:
 
     @property
     def passed(self) -> bool:
+        """Whether the deviation is finite and allowed."""
         return bool(np.isfinite(self.deviation)) and self.deviation <= self.tolerance
 
 
@@ -72,3 +91,39 @@ def relative(theory, mean, setting: str, tolerance: float = 0.01) -> Check:
     theory, mean = np.asarray(theory, dtype=float), np.asarray(mean, dtype=float)
     deviation = np.abs(theory / mean - 1.0).max()
     return Check(SIMULATION, float(deviation), "relative", tolerance, setting)
+
+
+def violation(amount, setting: str, tolerance: float = 1e-12) -> Check:
+    """An inequality: how far it is violated at worst."""
+    return Check(NUMERICAL, float(max(amount, 0.0)), "absolute", tolerance, setting)
+
+
+def holds(condition, setting: str) -> Check:
+    """A statement that is true or not."""
+    return Check(NUMERICAL, 0.0 if condition else np.inf, "absolute", 0.0, setting)
+
+
+def held(claims, setting: str) -> Check:
+    """Claims of :mod:`mssl.symbolic` that decide themselves: how many do not hold."""
+    left = sum(not claim.holds() for claim in claims)
+    return Check(SYMPY, float(left), "exact", 0.0, setting)
+
+
+def failed(setting: str) -> Check:
+    """A comparison that could not be made."""
+    return Check(SIMULATION, np.inf, "absolute", 1.0, setting)
+
+
+def bounded(check: Check, excess) -> Check:
+    """The check, failed if one of several excesses over a bound is positive."""
+    return replace(check, deviation=np.inf) if max(excess) > 0.0 else check
+
+
+def worst(*checks: Check) -> Check:
+    """The check that is farthest off; one that fails comes first."""
+    return max(checks, key=lambda check: (not check.passed, check.deviation))
+
+
+def tightest(setting: str, *checks: Check) -> Check:
+    """The check that comes closest to its tolerance or furthest beyond it, for a joint setting."""
+    return replace(max(checks, key=lambda c: c.deviation / c.tolerance), setting=setting)

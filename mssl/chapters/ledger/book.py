@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-BOOK = Path(__file__).parents[2] / "book"
 DIRECTIVE = re.compile(
     r"^(?:`{3,}|:{3,})\{prf:(?P<kind>theorem|proposition|lemma|corollary)\}(?P<title>[^\n]*)\n"
     r"(?P<options>(?::[\w-]+:[^\n]*\n)*)",
@@ -24,11 +23,27 @@ class Claim:
     label: str
 
 
-def claims() -> list[Claim]:
-    """All claims of the book, page by page in the order of the table of contents."""
-    order = re.findall(r"file:\s*book/(\S+)", (BOOK.parent / "_toc.yml").read_text())
+def claims(book: str | Path) -> list[Claim]:
+    """Return all claims of the book, page by page in the order of the table of contents.
+
+    Parameters
+    ----------
+    book : path
+        The folder of the pages, beside the table of contents.
+
+    Returns
+    -------
+    list of Claim
+
+    Raises
+    ------
+    ValueError
+        If a claim has no label.
+    """
+    book = Path(book).resolve()
+    order = re.findall(r"file:\s*book/(\S+)", (book.parent / "_toc.yml").read_text("utf-8"))
     found = []
-    for page in BOOK.glob("*.md"):
+    for page in book.glob("*.md"):
         for match in DIRECTIVE.finditer(page.read_text(encoding="utf-8")):
             label = re.search(r"^:label:\s*(\S+)", match["options"], re.MULTILINE)
             if label is None:

@@ -6,10 +6,10 @@ import numpy as np
 import sympy as sp
 from sklearn.linear_model import Ridge
 
+from mssl.chapters.ledger.checks import NUMERICAL, SIMULATION, Check, identity, numerical, worst
 from mssl.covariance import AR1, Dense
 from mssl.regression import MaskedRegression
 from mssl.symbolic import closed_form
-from tests.ledger.core import NUMERICAL, SIMULATION, Check, identity, numerical
 
 # (n, d, ridge): more samples than coordinates, as many, and fewer; then least squares.
 SHAPES = ((40, 7, 0.3), (9, 9, 0.05), (6, 15, 0.2), (20, 6, 0.0))
@@ -40,15 +40,10 @@ def _resolvent(X, ridge):
     return np.linalg.inv(X.T @ X / n + ridge * np.eye(d))
 
 
-def _worst(checks):
-    """The check that is farthest off among several of one kind; one that fails comes first."""
-    return max(checks, key=lambda check: (not check.passed, check.deviation))
-
-
 def _over_shapes(compare, setting):
     """The worst of one numerical comparison over all shapes."""
-    return _worst(
-        [numerical(*compare(_data(n, d, seed=n), ridge), setting) for n, d, ridge in SHAPES]
+    return worst(
+        *[numerical(*compare(_data(n, d, seed=n), ridge), setting) for n, d, ridge in SHAPES]
     )
 
 
@@ -76,7 +71,7 @@ def check_closed_form():
         "all columns against separate fits, the cost of 20 others; "
         "(40, 7), (9, 9), (6, 15), and (20, 6) at ridge 0"
     )
-    return _worst([_over_shapes(columns, setting), _over_shapes(others, setting)])
+    return worst(*[_over_shapes(columns, setting), _over_shapes(others, setting)])
 
 
 def check_minimum():
@@ -170,7 +165,7 @@ def check_symmetrised():
         ]
         setting = "symmetry, spectrum by a general solver, eigenvectors, bound 1, trace; 4 shapes"
         checks.append(Check(NUMERICAL, float(np.max(off) / scale), "relative", 1e-8, setting))
-    return _worst(checks)
+    return worst(*checks)
 
 
 def check_loo():
@@ -190,7 +185,7 @@ def check_loo():
         found = np.stack([P / D / (1.0 - h), package])
         checks.append(numerical(found, np.stack([refits, refits]), setting))
         checks.append(numerical(h, np.clip(h, 0.0, np.nextafter(1.0, 0.0)), setting))
-    return _worst(checks)
+    return worst(*checks)
 
 
 def _batched(X, ridge):
@@ -262,8 +257,8 @@ def check_bayes():
     total = np.einsum("jk,jl,lk->k", other, sigma, other)
     excess = np.einsum("jk,jl,lk->k", shift, sigma, shift)
     setting = "d normal equations at d = 18; errors, and the excess of another predictor"
-    return _worst(
-        [
+    return worst(
+        *[
             numerical(best, expected, setting),
             numerical(1.0 / np.diag(precision), error, setting),
             numerical(1.0 / np.diag(precision) + excess, total, setting),
