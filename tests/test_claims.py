@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mssl.chapters import PAGES
-from mssl.chapters.ledger import checks_of, claims
+from mssl.chapters.ledger import Check, Claim, checks_of, claims
+from mssl.chapters.ledger.report import table
 
 BOOK = Path(__file__).parents[1] / "book"
 CHECKS = checks_of()
@@ -26,3 +27,25 @@ def test_a_claim_is_checked_in_the_room_of_its_page(page):
 def test_claim(label):
     check = CHECKS[label]()
     assert check.passed, f"{label}: off by {check.deviation:.3g} {check.unit} ({check.setting})"
+
+
+def test_the_table_tells_failures_apart_and_keeps_formulas():
+    claim = Claim("error", "lemma", "At $a < b$", "lem-a")
+    kept = Check("numerical identity", 1e-15, "relative", 1e-10, "4 models")
+    off = Check("theory against simulation", 7.0, "standard errors", 4.0, "n < d")
+    text = table([(claim, kept), (claim, off)])
+    assert text.count("<a href='error.html#lem-a'>Lemma</a>") == 2
+    assert "<span class='math'>\\(a &lt; b\\)</span>" in text
+    assert "<td>1e-15 relative <small>(1e-10 allowed)</small></td>" in text
+    assert "<strong>fails: 7 standard errors" in text
+
+
+def test_a_claim_without_a_label_is_named(tmp_path):
+    (tmp_path / "_toc.yml").write_text("- file: book/a\n")
+    (tmp_path / "book").mkdir()
+    page = tmp_path / "book" / "a.md"
+    page.write_text("```{prf:lemma} One\n:label: lem-one\n```\n")
+    assert claims(page.parent) == [Claim("a", "lemma", "One", "lem-one")]
+    page.write_text("```{prf:lemma} One\n```\n")
+    with pytest.raises(ValueError, match="the claim 'One' has no label"):
+        claims(page.parent)

@@ -32,6 +32,7 @@ from mssl.figures import (
     put,
     render,
     show,
+    table_of,
     write,
 )
 from mssl.figures.runs import UnitStore, _source_files
@@ -143,6 +144,20 @@ def test_rows_are_selected_and_joined_in_order():
 def test_bad_tables(columns, message):
     with pytest.raises(ValueError, match=message):
         Table(columns)
+
+
+def test_a_maker_fills_in_the_error_that_theory_does_not_have():
+    overlaps = table_of("panel", "witness", "x", "standard_error")
+    theory = overlaps(1, "theory", [1.0, 2.0])
+    assert theory == Table(
+        {"panel": [1, 1], "witness": ["theory"] * 2, "x": [1.0, 2.0], "standard_error": np.nan}
+    )
+    assert overlaps(1, "measured", [1.0], 0.5)["standard_error"].tolist() == [0.5]
+    for values in ((1, "theory"), (1, "theory", 1.0, 2.0, 3.0)):
+        with pytest.raises(ValueError, match="has the 4 columns panel, witness, x, standard_error"):
+            overlaps(*values)
+    with pytest.raises(ValueError, match="has the 2 columns"):
+        table_of("standard_error", "x")(1.0)
 
 
 def test_bad_requests_to_a_table():

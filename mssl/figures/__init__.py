@@ -6,7 +6,7 @@
 from mssl.figures.output import FigureDisplay, data, display, put, render, show, write
 from mssl.figures.registry import FIGURES, FigureRegistry, RegisteredFigure, figure
 from mssl.figures.runs import SCALES, Run
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 
 __all__ = [
     "FIGURES",
@@ -22,5 +22,6 @@ __all__ = [
     "put",
     "render",
     "show",
+    "table_of",
     "write",
 ]

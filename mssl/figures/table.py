@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Table"]
+__all__ = ["Table", "table_of"]
 
 _INTEGER = re.compile(r"[+-]?\d+")
 
@@ -236,3 +236,44 @@ class Table:
                     f"Line {number} of the CSV has {len(row)} cells; the header has {len(header)}."
                 )
         return cls({name: _read_column([row[j] for row in body]) for j, name in enumerate(header)})
+
+
+def table_of(*names: str) -> Callable[..., Table]:
+    """Return a maker of tables with these columns, which takes their values in this order.
+
+    Parameters
+    ----------
+    *names : str
+        The columns. When ``standard_error`` is the last, it may be left out, as theory has none: it
+        is NaN then.
+
+    Returns
+    -------
+    callable
+        ``make(*values) -> Table``; a value is a column, or a scalar for all rows.
+
+    Raises
+    ------
+    ValueError
+        By the maker, when it is given too few or too many values.
+
+    Examples
+    --------
+    >>> overlaps = table_of("witness", "strength", "overlap", "standard_error")
+    >>> print(overlaps("theory", [1.0, 2.0], [0.0, 0.5]).to_csv(), end="")
+    witness,strength,overlap,standard_error
+    theory,1.0,0.0,nan
+    theory,2.0,0.5,nan
+    """
+
+    def make(*values: object) -> Table:
+        if len(values) == len(names) - 1 and names[-1] == "standard_error":
+            values = (*values, np.nan)
+        if len(values) != len(names):
+            raise ValueError(
+                f"The table has the {len(names)} columns {', '.join(names)}, but {len(values)} "
+                "values were given; give one for each."
+            )
+        return Table(dict(zip(names, values, strict=True)))
+
+    return make

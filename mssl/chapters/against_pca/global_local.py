@@ -21,7 +21,7 @@ from mssl.covariance import Diagonal, Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory.noise_curves import Noise
@@ -39,21 +39,11 @@ def _order_theory(rng, *, ratio, gamma, shared) -> Table:
         place = np.where(np.isnan(place), curve.position[0], place)
         # Strength of a flat factor whose eigenvalue is that of the local ones.
         border = np.exp(np.interp(place, curve.position, np.log(strength)))
-        tables.append(_order_table(ratio, "theory", method, shared, border, np.nan))
+        tables.append(_order_table(ratio, "theory", method, shared, border))
     return Table.concat(tables)
 
 
-def _order_table(ratio, witness, method, shared, border, error) -> Table:
-    return Table(
-        {
-            "ratio": ratio,
-            "witness": witness,
-            "method": method,
-            "shared": shared,
-            "strength": border,
-            "standard_error": error,
-        }
-    )
+_order_table = table_of("ratio", "witness", "method", "shared", "strength", "standard_error")
 
 
 def _order_measured(rng, *, ratio, gamma, shared, method, d, trials, guess) -> Table:

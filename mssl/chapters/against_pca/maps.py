@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from mssl.chapters.against_pca.worlds import METHODS, flat_direction, measure, noise_levels
 from mssl.covariance import Diagonal, Spiked
 from mssl.figures.style import colors, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "map_marks",
     "map_measured",
     "map_table",
+    "overlap_table",
     "panel_name",
     "winners",
 ]
@@ -30,20 +31,14 @@ __all__ = [
 TIE, FAINT = 0.02, 0.1
 
 
+overlap_table = table_of("panel", "witness", "method", "x", "strength", "overlap", "standard_error")
+
+
 def map_table(panel, witness, x, strength, found, errors=None) -> Table:
+    """Overlaps of all methods, found and their errors by method."""
+    errors = errors or dict.fromkeys(METHODS, np.nan)
     return Table.concat(
-        Table(
-            {
-                "panel": panel,
-                "witness": witness,
-                "method": method,
-                "x": x,
-                "strength": strength,
-                "overlap": found[method],
-                "standard_error": errors[method] if errors else np.nan,
-            }
-        )
-        for method in METHODS
+        overlap_table(panel, witness, m, x, strength, found[m], errors[m]) for m in METHODS
     )
 
 
@@ -61,17 +56,7 @@ def map_measured(rng, *, panel, gamma, ratio, size, x, strength, d, trials) -> T
 
 def border_rows(panel, method, x, strength) -> Table:
     """A threshold: the strength from which a method sees anything, infinite if it never does."""
-    return Table(
-        {
-            "panel": panel,
-            "witness": "threshold",
-            "method": method,
-            "x": [float(x)],
-            "strength": float(strength),
-            "overlap": 0.0,
-            "standard_error": np.nan,
-        }
-    )
+    return overlap_table(panel, "threshold", method, [float(x)], float(strength), 0.0)
 
 
 def panel_name(gamma: float, ratio: float | None = None) -> str:

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.against_pca.drawing import method_legend
-from mssl.chapters.against_pca.tables import strength_table
 from mssl.chapters.against_pca.worlds import (
     GAMMAS,
     METHODS,
@@ -16,6 +15,7 @@ from mssl.chapters.against_pca.worlds import (
     flat_direction,
     measure,
     noise_levels,
+    strength_table,
 )
 from mssl.covariance import Diagonal, Spiked
 from mssl.figures.registry import figure
@@ -31,7 +31,7 @@ def _overlap_theory(rng, *, gamma, ratio, strengths) -> Table:
     for method in METHODS:
         strength, overlaps = curve_of(method, Noise.two_levels(ratio), gamma).spread_signal()
         value = np.interp(strengths, strength, best_overlap(overlaps), left=0.0)
-        rows.append(strength_table(gamma, "theory", method, strengths, value, np.nan))
+        rows.append(strength_table(gamma, "theory", method, strengths, value))
     return Table.concat(rows)
 
 

@@ -21,13 +21,18 @@ from mssl.covariance import Diagonal, Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured, shade, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import optimal_ridge
 from mssl.theory.noise_curves import Noise
 
 READINGS = ("right", "symmetric", "left")
+
+
+_reading_table = table_of(
+    "gamma", "strength", "witness", "method", "which", "ridge", "overlap", "standard_error"
+)
 
 
 def _ridge_theory(rng, *, gamma, strength, ridges) -> Table:
@@ -42,19 +47,7 @@ def _ridge_theory(rng, *, gamma, strength, ridges) -> Table:
         grown, overlaps = curve_of(method, noise, gamma).spread_signal()
         value = float(np.interp(strength, grown, best_overlap(overlaps), left=0.0))
         rows += [(method, "best", ridge, value) for ridge in (ridges[0], ridges[-1])]
-    method, which, ridge, value = zip(*rows, strict=True)
-    return Table(
-        {
-            "gamma": gamma,
-            "strength": strength,
-            "witness": "theory",
-            "method": method,
-            "which": which,
-            "ridge": ridge,
-            "overlap": value,
-            "standard_error": np.nan,
-        }
-    )
+    return _reading_table(gamma, strength, "theory", *zip(*rows, strict=True))
 
 
 def _ridge_measured(rng, *, gamma, strength, ridges, d, trials) -> Table:
@@ -74,19 +67,7 @@ def _ridge_measured(rng, *, gamma, strength, ridges, d, trials) -> Table:
     ]
     best = optimal_ridge(world, round(d / gamma)).ridge
     rows.append(("masked_regression", "best for prediction", best, 0.0, np.nan))
-    method, which, ridge, value, error = zip(*rows, strict=True)
-    return Table(
-        {
-            "gamma": gamma,
-            "strength": strength,
-            "witness": "measured",
-            "method": method,
-            "which": which,
-            "ridge": ridge,
-            "overlap": value,
-            "standard_error": error,
-        }
-    )
+    return _reading_table(gamma, strength, "measured", *zip(*rows, strict=True))
 
 
 def compute_overlap_ridge(run: Run) -> Table:

@@ -14,7 +14,7 @@ from mssl.covariance import Dense
 from mssl.datasets import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 
@@ -74,28 +74,19 @@ def _patch_unit(rng, *, n, trials, ridge) -> Table:
     pixel = np.arange(PATCH * PATCH)
     tables = []
     for k in range(SHOWN):
-        tables.append(_patch_table("clean", k, pixel, clean[:, k], 1.0, np.nan, 1.0))
+        tables.append(_patch_table("clean", k + 1, pixel, clean[:, k], 1.0, np.nan, 1.0))
         for i, method in enumerate(methods):
             share, error = mean_and_error(shares[:, i, 0, k])
             best = float(shares[:, i, :, k].mean(axis=0).max())
             sign = np.sign(pictures[i, k] @ clean[:, k]) or 1.0
             picture = sign * pictures[i, k]
-            tables.append(_patch_table(method, k, pixel, picture, share, error, best))
+            tables.append(_patch_table(method, k + 1, pixel, picture, share, error, best))
     return Table.concat(tables)
 
 
-def _patch_table(method, k, pixel, values, share, error, best) -> Table:
-    return Table(
-        {
-            "method": method,
-            "direction": k + 1,
-            "pixel": pixel,
-            "value": values,
-            "share": share,
-            "standard_error": error,
-            "best_reading": best,
-        }
-    )
+_patch_table = table_of(
+    "method", "direction", "pixel", "value", "share", "standard_error", "best_reading"
+)
 
 
 def compute_patches_noise(run: Run) -> Table:

@@ -6,8 +6,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.against_pca.drawing import method_legend
-from mssl.chapters.against_pca.tables import strength_table
-from mssl.chapters.against_pca.worlds import GAMMAS, METHODS, best_overlap, curve_of, measure
+from mssl.chapters.against_pca.worlds import (
+    GAMMAS,
+    METHODS,
+    best_overlap,
+    curve_of,
+    measure,
+    strength_table,
+)
 from mssl.chapters.worlds import power_law
 from mssl.covariance import Circulant, Diagonal, Spiked
 from mssl.figures.registry import figure
@@ -59,7 +65,7 @@ def _stationary_theory(rng, *, panel, d, gamma, strengths) -> Table:
         used = method if panel == "power-law variances" else "pca"
         grown, overlaps = curve_of(used, noise, gamma, 0.02).spread_signal()
         value = np.interp(strengths, grown, best_overlap(overlaps), left=0.0)
-        tables.append(strength_table(panel, "theory", method, strengths, value, np.nan))
+        tables.append(strength_table(panel, "theory", method, strengths, value))
     return Table.concat(tables)
 
 

@@ -9,10 +9,13 @@ from mssl.chapters.against_pca.worlds import GAMMAS, METHODS
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.theory.noise_curves import Noise, threshold
 
 RIDGES = (1e-3, 0.1, 10.0)
+
+
+_threshold_table = table_of("gamma", "method", "ridge", "ratio", "threshold")
 
 
 def _threshold_unit(rng, *, gamma, ratios) -> Table:
@@ -25,10 +28,7 @@ def _threshold_unit(rng, *, gamma, ratios) -> Table:
         for ridge in RIDGES:
             value = threshold("masked_regression", noise, gamma, ridge) / unit
             rows.append(("masked_regression", ridge, ratio, value))
-    method, ridge, ratio, value = zip(*rows, strict=True)
-    return Table(
-        {"gamma": gamma, "method": method, "ridge": ridge, "ratio": ratio, "threshold": value}
-    )
+    return _threshold_table(gamma, *zip(*rows, strict=True))
 
 
 def compute_threshold_ratio(run: Run) -> Table:

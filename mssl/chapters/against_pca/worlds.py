@@ -8,6 +8,7 @@ from mssl.baselines import leading_directions
 from mssl.chapters.worlds import power_law
 from mssl.covariance import AR1, Blocks, Covariance, Diagonal, Scaled, Spiked
 from mssl.datasets import patch_population
+from mssl.figures.table import table_of
 from mssl.simulation import run_trials
 from mssl.theory.noise_curves import noise_curve
 
@@ -25,6 +26,7 @@ __all__ = [
     "measure",
     "noise_levels",
     "reconstruction_world",
+    "strength_table",
 ]
 
 #: d/n on either side of n = d.
@@ -116,3 +118,7 @@ WORLDS = {
 def reconstruction_world(name: str, d: int):
     """One of the worlds of the comparison, at d coordinates."""
     return WORLDS[name](d)
+
+
+#: Overlaps against the strength of a signal.
+strength_table = table_of("panel", "witness", "method", "strength", "overlap", "standard_error")

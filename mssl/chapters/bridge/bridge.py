@@ -12,7 +12,7 @@ from mssl.chapters.bridge.worlds import LinearImages
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, measured, shade, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
@@ -43,14 +43,11 @@ def _world(size: int) -> LinearImages:
     return LinearImages(images, level * LinearImages(images, level).strength_variance)
 
 
+_shares_table = table_of("side", "method", "witness", "size", "own", "globe", "own_se", "globe_se")
+
+
 def _row(side, method, witness, size, own, globe, errors=(np.nan, np.nan)) -> Table:
-    return Table(
-        {
-            "side": [side], "method": method, "witness": witness, "size": size,
-            "own": float(own), "globe": float(globe),
-            "own_se": float(errors[0]), "globe_se": float(errors[1]),
-        }
-    )  # fmt: skip
+    return _shares_table([side], method, witness, size, float(own), float(globe), *errors)
 
 
 def _linear_unit(rng, *, size, n, trials) -> Table:

@@ -10,7 +10,7 @@ from mssl.covariance import Diagonal, Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import PCATheory, SSRTheory
@@ -46,13 +46,7 @@ def local_signal(d: int, size: int, strength: float = STRENGTH) -> Spiked:
     return Spiked(Diagonal(np.where(np.arange(d) % 2 == 0, QUIET, LOUD)), strength, u)
 
 
-def _overlap_rows(witness, size, method, values, errors=(np.nan,) * 3) -> Table:
-    return Table(
-        {
-            "witness": witness, "size": size, "method": method, "which": list(READINGS),
-            "overlap": np.asarray(values, dtype=float), "standard_error": np.asarray(errors),
-        }
-    )  # fmt: skip
+_overlap_rows = table_of("witness", "size", "method", "which", "overlap", "standard_error")
 
 
 def _local_theory(rng, *, d, size) -> Table:
@@ -66,7 +60,7 @@ def _local_theory(rng, *, d, size) -> Table:
     for method, theory in theories.items():
         above = [o for o in theory.outliers if o.side == "above"]
         values = [above[0].overlap(u, which) if above else 0.0 for which in READINGS]
-        rows.append(_overlap_rows("theory", size, method, values))
+        rows.append(_overlap_rows("theory", size, method, READINGS, values))
     return Table.concat(rows)
 
 
@@ -84,7 +78,7 @@ def _local_measured(rng, *, d, size, trials) -> Table:
 
     mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
     return Table.concat(
-        _overlap_rows("measured", size, method, mean[k], error[k])
+        _overlap_rows("measured", size, method, READINGS, mean[k], error[k])
         for k, method in enumerate(METHODS)
     )
 

@@ -12,7 +12,7 @@ from mssl.chapters.bridge.worlds import LinearImages
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors, measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
@@ -34,13 +34,7 @@ def _alternate(P: int, ratio: float) -> np.ndarray:
     return np.where(np.arange(P) % 2 == 0, NOISE, ratio * NOISE)
 
 
-def _ratio_row(side, method, witness, ratio, value, error=np.nan) -> Table:
-    return Table(
-        {
-            "side": [side], "method": method, "witness": witness, "ratio": float(ratio),
-            "preference": float(value), "standard_error": float(error),
-        }
-    )  # fmt: skip
+_ratio_row = table_of("side", "method", "witness", "ratio", "preference", "standard_error")
 
 
 def _ratio_linear(rng, *, ratio, n, trials) -> Table:
@@ -68,11 +62,14 @@ def _ratio_linear(rng, *, ratio, n, trials) -> Table:
 
     values = (masked(np.eye(P) - R / np.diag(R)), pca(lambda x: top.overlap(x.astype(float))))
     names = ("masked regression", "PCA")
-    rows = [_ratio_row("linear", m, "theory", ratio, v) for m, v in zip(names, values, strict=True)]
+    rows = [
+        _ratio_row("linear", m, "theory", float(ratio), float(v))
+        for m, v in zip(names, values, strict=True)
+    ]
     if trials:
         mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
         rows += [
-            _ratio_row("linear", m, "measured", ratio, *pair)
+            _ratio_row("linear", m, "measured", float(ratio), *pair)
             for m, *pair in zip(names, mean, error, strict=True)
         ]
     return Table.concat(rows)
@@ -99,7 +96,7 @@ def _ratio_attention(rng, *, ratio, case, seeds, steps, batch) -> Table:
         found.append([w[keys & loud].mean() / w[keys & ~loud].mean() for w in weights])
     mean, error = mean_and_error(found)
     return Table.concat(
-        _ratio_row("attention", case, witness, ratio, mean[k], error[k])
+        _ratio_row("attention", case, witness, float(ratio), mean[k], error[k])
         for k, witness in enumerate(("measured", "positions"))
     )
 

@@ -11,9 +11,11 @@ from mssl.datasets import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import log_ticks, measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.simulation import simulate_risk
 from mssl.theory import elliptical_risk
+
+_cv_table = table_of("witness", "kind", "ridge", "error", "standard_error")
 
 
 def _patch_cv_theory(rng, *, size, n, ridges) -> Table:
@@ -27,15 +29,7 @@ def _patch_cv_theory(rng, *, size, n, ridges) -> Table:
         errors = {"test": risk.test_error, "gcv": risk.train_error / room**2}
         rows += [(ridge, kind, error) for kind, error in errors.items()]
     ridge, kind, error = zip(*rows, strict=True)
-    return Table(
-        {
-            "witness": "theory",
-            "kind": kind,
-            "ridge": ridge,
-            "error": error,
-            "standard_error": np.full(len(rows), np.nan),
-        }
-    )
+    return _cv_table("theory", kind, ridge, error)
 
 
 def _patch_cv_unit(rng, *, size, n, ridges, trials) -> Table:

@@ -10,7 +10,7 @@ from mssl.covariance import Blocks, Circulant
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.theory import SSRTheory, optimal_masking, optimal_ridge, solve_masked
 
 
@@ -21,6 +21,9 @@ def one_factor_rate(d: int, gamma: float, rho: float) -> float:
     """
     tau = (gamma * rho * (1.0 - rho) ** 3) ** 0.25 * np.sqrt(d)
     return tau / (1.0 + tau)
+
+
+_curves = table_of("panel", "curve", "x", "y")
 
 
 def _family_unit(rng, *, d, n, ridges, rates) -> Table:
@@ -35,8 +38,7 @@ def _family_unit(rng, *, d, n, ridges, rates) -> Table:
     rows.append(("no masks", 0.0, optimal_ridge(model, n).test_error))
     pair = optimal_masking(model, n)
     rows.append(("best pair", pair.mask_rate, pair.error))
-    curve, x, y = map(list, zip(*rows, strict=True))
-    return Table({"panel": "error", "curve": curve, "x": x, "y": y})
+    return _curves("error", *zip(*rows, strict=True))
 
 
 FACTOR, CHAINS = 0.5, (0.5, 0.8, 0.95)
@@ -54,8 +56,7 @@ def _rates_unit(rng, *, d, ratios) -> Table:
             best = optimal_ridge(model, round(ratio * d)).ridge
             rows.append((name, ratio, best / (1.0 + best)))
     rows += [("one factor, formula", r, one_factor_rate(d, 1 / r, FACTOR)) for r in ratios]
-    curve, x, y = map(list, zip(*rows, strict=True))
-    return Table({"panel": "rate", "curve": curve, "x": x, "y": y})
+    return _curves("rate", *zip(*rows, strict=True))
 
 
 def compute_mask_best(run: Run) -> Table:

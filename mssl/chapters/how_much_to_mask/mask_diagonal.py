@@ -8,7 +8,7 @@ from mssl.chapters.how_much_to_mask.worlds import unequal_world
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.simulation_masking import measure_diagonal_replacement
 from mssl.theory import diagonal_replacement_bound
 
@@ -19,14 +19,16 @@ QUANTITIES = {
 }
 
 
+_change_table = table_of("n", "witness", "quantity", "change")
+
+
 def _diagonal_unit(rng, *, n, trials) -> Table:
     model, ridge, rate = unequal_world(n // 2), 0.1, 0.5
     bound = diagonal_replacement_bound(model.diagonal(), n, ridge, rate)
     seen = measure_diagonal_replacement(model, n, ridge, rate, trials=trials, rng=rng, n_jobs=1)
     rows = [("bound", k, getattr(bound, k)) for k in ("variance", "coefficient")]
     rows += [("measured", k, abs(getattr(seen, k))) for k in QUANTITIES]
-    witness, quantity, value = map(list, zip(*rows, strict=True))
-    return Table({"n": n, "witness": witness, "quantity": quantity, "change": value})
+    return _change_table(n, *zip(*rows, strict=True))
 
 
 def compute_mask_diagonal(run: Run) -> Table:

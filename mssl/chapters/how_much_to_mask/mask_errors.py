@@ -10,7 +10,7 @@ from mssl.covariance import AR1, Covariance, Diagonal, Scaled, Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.masking import Bernoulli, hidden_error
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
@@ -47,6 +47,10 @@ def _explicit(model, n, ridges, rate, half, trials, rng):
     return run_trials(trial, trials, rng, n_jobs=1)
 
 
+_error_table = table_of("world", "witness", "kind", "rate", "error", "standard_error")
+_twin_table = table_of("model", "rate", "ridge", "kind", "theory", "measured", "standard_error")
+
+
 def _errors_unit(rng, *, world, d, n, ridge, half, trials, rates) -> Table:
     model, rows = WORLDS[world](d), []
     for rate in rates:
@@ -57,10 +61,7 @@ def _errors_unit(rng, *, world, d, n, ridge, half, trials, rates) -> Table:
         rows += [
             ("measured", k, rate, m, e) for k, m, e in zip(KINDS, mean[0], spread[0], strict=True)
         ]
-    names = ("witness", "kind", "rate", "error", "standard_error")
-    return Table(
-        {"world": world, **dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))}
-    )
+    return _error_table(world, *zip(*rows, strict=True))
 
 
 def _spiked_chain(d: int) -> Covariance:
@@ -106,8 +107,7 @@ def explicit_against_theory(
                     (name, rate, ridge, kind, getattr(risk, kind), mean[i, j], spread[i, j])
                     for j, kind in enumerate(KINDS)
                 ]
-    names = ("model", "rate", "ridge", "kind", "theory", "measured", "standard_error")
-    return Table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    return _twin_table(*zip(*rows, strict=True))
 
 
 def compute_mask_errors(run: Run) -> Table:

@@ -10,7 +10,7 @@ from mssl.covariance import Diagonal, Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
@@ -38,6 +38,9 @@ def _predicted_overlap(model, noise, n, size, strength, rate):
     return max(np.interp(strength, strengths, o, left=0.0) for o in overlaps.values())
 
 
+_overlap_table = table_of("panel", "witness", "rate", "overlap", "standard_error")
+
+
 def _overlap_unit(rng, *, panel, d, trials, rates, points) -> Table:
     ratio, size, strength = SETTINGS[panel]
     n, u, noise = round(ratio * d), unit_signal(d, size), Noise.two_levels(NOISE_RATIO)
@@ -62,16 +65,7 @@ def _overlap_unit(rng, *, panel, d, trials, rates, points) -> Table:
     best = mean.argmax(axis=1)
     for i, rate in enumerate(points):
         rows.append(("measured", rate, mean[i, best[i]], error[i, best[i]]))
-    witness, rate, overlap, spread = map(list, zip(*rows, strict=True))
-    return Table(
-        {
-            "panel": panel,
-            "witness": witness,
-            "rate": rate,
-            "overlap": overlap,
-            "standard_error": spread,
-        }
-    )
+    return _overlap_table(panel, *zip(*rows, strict=True))
 
 
 def compute_mask_overlap(run: Run) -> Table:

@@ -9,9 +9,11 @@ from mssl.chapters.how_much_to_mask.worlds import NOISE_RATIO
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.theory.masked_noise import local_threshold, spread_threshold
 from mssl.theory.noise_curves import Noise, threshold
+
+_curves = table_of("panel", "curve", "rate", "threshold")
 
 
 def _threshold_unit(rng, *, rates) -> Table:
@@ -29,8 +31,7 @@ def _threshold_unit(rng, *, rates) -> Table:
         for rate in rates:
             value = local_threshold(size, 2 / 3, rate) / np.sqrt(2 / 3)
             rows.append(("local, n = 1.5 d", f"{size} coordinates", rate, value))
-    panel, curve, rate, value = map(list, zip(*rows, strict=True))
-    return Table({"panel": panel, "curve": curve, "rate": rate, "threshold": value})
+    return _curves(*zip(*rows, strict=True))
 
 
 def compute_mask_threshold(run: Run) -> Table:

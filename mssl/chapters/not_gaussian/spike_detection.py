@@ -12,9 +12,12 @@ from mssl.estimation import estimate_spikes
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 
 FLIPS = 19  # the fewest that allow a level of five per cent
+
+
+_share_table = table_of("world", "n", "d", "strength", "share", "standard_error", "over")
 
 
 def _spike_unit(rng, *, name, d, ratio, strengths, trials) -> Table:
@@ -36,18 +39,7 @@ def _spike_unit(rng, *, name, d, ratio, strengths, trials) -> Table:
         centre = (share * trials + 2.0) / (trials + 4.0)
         spread = np.sqrt(centre * (1 - centre) / (trials + 4.0))
         rows.append((strength, share, spread, np.mean(counts >= 2)))
-    strength, share, spread, over = zip(*rows, strict=True)
-    return Table(
-        {
-            "world": name,
-            "n": n,
-            "d": d,
-            "strength": list(strength),
-            "share": list(share),
-            "standard_error": list(spread),
-            "over": list(over),
-        }
-    )
+    return _share_table(name, n, d, *zip(*rows, strict=True))
 
 
 def compute_spike_detection(run: Run) -> Table:

@@ -16,7 +16,7 @@ from mssl.datasets import PatchPopulation
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors, measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.learning_curve import learning_curve
 from mssl.real_data import DATA_SETS, held_out_error, real_data, split_moment
 from mssl.regression import MaskedRegression
@@ -66,23 +66,12 @@ def _theory_unit(rng, *, name, panel, pairs) -> Table:
     else:
         curve = [learning_curve(rows, n, [r]).test_errors[0] for n, r in pairs]
     return Table.concat(
-        _error_table(name, panel, witness, pairs, error, np.nan)
+        _error_table(name, panel, witness, *zip(*pairs, strict=True), error)
         for witness, error in ((PLAIN, plain), (SCALED, scaled), (CURVE, curve))
     )
 
 
-def _error_table(name, panel, witness, pairs, error, standard_error) -> Table:
-    return Table(
-        {
-            "world": name,
-            "panel": panel,
-            "witness": witness,
-            "n": [n for n, _ in pairs],
-            "ridge": [ridge for _, ridge in pairs],
-            "error": error,
-            "standard_error": standard_error,
-        }
-    )
+_error_table = table_of("world", "panel", "witness", "n", "ridge", "error", "standard_error")
 
 
 def _measured_unit(rng, *, name, panel, n, ridges, trials) -> Table:
@@ -93,7 +82,7 @@ def _measured_unit(rng, *, name, panel, n, ridges, trials) -> Table:
         return [held_out_error(MaskedRegression(r).fit(train).coef_, moment) for r in ridges]
 
     mean, error = mean_and_error(run_trials(trial, trials, rng))
-    return _error_table(name, panel, "measured", [(n, r) for r in ridges], mean, error)
+    return _error_table(name, panel, "measured", n, ridges, mean, error)
 
 
 def _control_unit(rng, *, name, n, ridges, trials) -> Table:
@@ -112,7 +101,7 @@ def _control_unit(rng, *, name, n, ridges, trials) -> Table:
         ]
 
     mean, error = mean_and_error(run_trials(trial, trials, rng))
-    return _error_table(name, "control", "Gaussian table", [(n, r) for r in ridges], mean, error)
+    return _error_table(name, "control", "Gaussian table", n, ridges, mean, error)
 
 
 def compute_real_error(run: Run) -> Table:

@@ -18,7 +18,7 @@ from mssl.chapters.real_data.worlds import NAMES, small_world
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.imputation import MaskedImputer, conditional_fill, punch_holes, single_fill
 from mssl.real_data import DATA_SETS, real_data, split_rows
 from mssl.regression import MaskedRegression
@@ -101,6 +101,11 @@ def _quietly(function, *arguments):
         return function(*arguments)
 
 
+_filling_table = table_of(
+    "world", "rate", "d", "method", "splits", "error", "standard_error", "excess", "excess_error"
+)
+
+
 def _filling_unit(rng, *, name, rate, n_test, splits, slow_splits, max_iter, coordinates) -> Table:
     world = (
         real_data(name, size=round(coordinates**0.5)) if name == "patches" else small_world(name)
@@ -123,20 +128,7 @@ def _filling_unit(rng, *, name, rate, n_test, splits, slow_splits, max_iter, coo
         mean, spread = mean_and_error(found)
         gap, gap_spread = mean_and_error(100.0 * (np.array(found) / own[: len(found)] - 1.0))
         rows.append((method, len(found), mean, spread, gap, gap_spread))
-    method, count, mean, spread, gap, gap_spread = zip(*rows, strict=True)
-    return Table(
-        {
-            "world": name,
-            "rate": rate,
-            "d": d,
-            "method": method,
-            "splits": count,
-            "error": mean,
-            "standard_error": spread,
-            "excess": gap,
-            "excess_error": gap_spread,
-        }
-    )
+    return _filling_table(name, rate, d, *zip(*rows, strict=True))
 
 
 def compute_real_filling(run: Run) -> Table:

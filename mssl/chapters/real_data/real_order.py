@@ -10,9 +10,11 @@ from mssl.chapters.real_data.worlds import chosen
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.real_data import prices
 from mssl.results import mean_and_error
+
+_order_table = table_of("n", "kind", "loo_error", "test_error", "log_ratio", "standard_error")
 
 
 def _order_unit(rng, *, n, starts, ahead) -> Table:
@@ -32,17 +34,7 @@ def _order_unit(rng, *, n, starts, ahead) -> Table:
     for kind, found in outcomes.items():
         mean, error = mean_and_error(found)
         rows.append((kind, *mean, error[2]))
-    kind, loo, test, ratio, error = zip(*rows, strict=True)
-    return Table(
-        {
-            "n": n,
-            "kind": kind,
-            "loo_error": loo,
-            "test_error": test,
-            "log_ratio": ratio,
-            "standard_error": error,
-        }
-    )
+    return _order_table(n, *zip(*rows, strict=True))
 
 
 def compute_real_order(run: Run) -> Table:

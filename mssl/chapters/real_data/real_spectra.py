@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from mssl.chapters.measures import kolmogorov_distance
 from mssl.chapters.real_data.worlds import NAMES, small_world
 from mssl.chapters.worlds import patch_scales
 from mssl.datasets import PatchPopulation
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.real_data import DATA_SETS, split_moment
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
@@ -25,14 +26,6 @@ def _eigenvalues(X, ridge) -> np.ndarray:
     model = MaskedRegression(ridge=ridge).fit(X)
     root = np.sqrt(model.D_)
     return np.linalg.eigvalsh(model.coef_ * root / root[:, None])
-
-
-def _distance(values, cdf) -> float:
-    """Largest distance of two distribution functions."""
-    order = np.sort(values)
-    exact = cdf(order)
-    steps = np.arange(len(order) + 1) / len(order)
-    return float(max(np.max(steps[1:] - exact), np.max(exact - steps[:-1])))
 
 
 def _spectrum_unit(rng, *, name, trials) -> Table:
@@ -56,14 +49,13 @@ def _spectrum_unit(rng, *, name, trials) -> Table:
         _spectrum_table(name, "measured", shown, rank),
     ]
     for witness, found in (("real", real), ("Gaussian", gauss), ("unequal", scaled)):
-        distances = [_distance(values, spectrum.cdf) for values in found]
+        distances = [kolmogorov_distance(values, spectrum.cdf) for values in found]
         mean, error = mean_and_error(distances)
         tables.append(_spectrum_table(name, f"distance {witness}", mean, error))
     return Table.concat(tables)
 
 
-def _spectrum_table(name, witness, x, y) -> Table:
-    return Table({"world": name, "witness": witness, "x": np.atleast_1d(x), "y": np.atleast_1d(y)})
+_spectrum_table = table_of("world", "witness", "x", "y")
 
 
 def compute_real_spectra(run: Run) -> Table:

@@ -10,7 +10,7 @@ from mssl.chapters.spectrum.worlds import blocks
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, shade, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.simulation_spectra import simulate_spectrum
 from mssl.theory import SSRTheory
 
@@ -31,19 +31,7 @@ def _edge_unit(rng, *, panel, x, d, gamma, ridge) -> Table:
     return _edge_table(panel, x, d, kind, low, high, np.zeros_like(low), np.zeros_like(low))
 
 
-def _edge_table(panel, x, d, kind, low, high, low_error, high_error) -> Table:
-    return Table(
-        {
-            "panel": np.full(len(low), panel),
-            "x": x,
-            "d": d,
-            "kind": kind,
-            "low": low,
-            "high": high,
-            "low_error": low_error,
-            "high_error": high_error,
-        }
-    )
+_edge_table = table_of("panel", "x", "d", "kind", "low", "high", "low_error", "high_error")
 
 
 def _edge_measured(rng, *, panel, x, d, gamma, ridge, trials) -> Table:

@@ -13,7 +13,7 @@ from mssl.covariance import Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line
-from mssl.figures.table import Table
+from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory
@@ -27,17 +27,14 @@ def _angle_model(d, strengths, angle) -> Spiked:
     return Spiked(two_level(d), strengths, np.column_stack([first, second]))
 
 
-def _angle_rows(witness, degrees, values, errors):
-    names = [(q, k) for q in ("place", "own", "other") for k in (1, 2)]
-    return Table(
-        {
-            "witness": witness,
-            "degrees": np.full(6, float(degrees)),
-            "quantity": [q for q, _ in names],
-            "eigenvector": [k for _, k in names],
-            "value": np.ravel(values),
-            "standard_error": np.ravel(errors),
-        }
+_angle_table = table_of("witness", "degrees", "quantity", "eigenvector", "value", "standard_error")
+
+
+def _angle_rows(witness, degrees, values, errors) -> Table:
+    """Rows for each entry of values and errors, (place, own, other) by (first, second)."""
+    quantity, eigenvector = np.repeat(("place", "own", "other"), 2), np.tile((1, 2), 3)
+    return _angle_table(
+        witness, float(degrees), quantity, eigenvector, np.ravel(values), np.ravel(errors)
     )
 
 
