@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from mssl import chapters
+from mssl.chapters.courses import largest_gap
 from mssl.chapters.error.worlds import uneven_spiked
 from mssl.chapters.measures import fitted_exponent
 from mssl.chapters.one_coordinate.worlds import population_coef
 from mssl.chapters.random_matrices.marchenko_pastur import marchenko_pastur_density
 from mssl.chapters.worlds import patch_scales, power_law
 from mssl.covariance import AR1
-from mssl.figures import FIGURES
+from mssl.figures import FIGURES, Table
 
 HOME = Path(chapters.__file__).parent
 BOOK = HOME.parents[1] / "book"
@@ -74,6 +75,15 @@ def test_patch_scales_have_mean_one():
     assert np.all(np.diff(scales) > 0)
     # Flat sky against flowers: the reason why equal scales do not describe patches.
     assert np.mean(scales**2) > 2
+
+
+def test_largest_gap_looks_at_late_times_of_all_settings():
+    column = {"setting": ["a"] * 4 + ["b"] * 4, "witness": ["free", "free", "theory", "theory"] * 2}
+    time = [0.0, 1.0] * 4
+    runs = Table({**column, "time": time, "x": [9.0, 1.1, 1.0, 1.0, 9.0, 0.8, 1.0, 1.0]})
+    assert largest_gap(runs, "free", "x", after=0.5) == pytest.approx(20.0)
+    assert largest_gap(runs, "free", "x", after=-1.0) == pytest.approx(800.0)
+    assert largest_gap(runs, "theory", "x", against="free", after=0.5) == pytest.approx(25.0)
 
 
 def test_population_coef_is_the_minimiser():

@@ -10,7 +10,16 @@ from mssl.figures.table import Table
 from mssl.results import mean_and_error
 from mssl.vit import PatchData
 
-__all__ = ["LOOK", "READ", "choose_query", "course_rows", "draw_free", "draw_frozen", "read_course"]
+__all__ = [
+    "LOOK",
+    "READ",
+    "choose_query",
+    "course_rows",
+    "draw_free",
+    "draw_frozen",
+    "largest_gap",
+    "read_course",
+]
 
 #: Correlations and attention by what they are with; drawn in the look of these kinds.
 LOOK = {"own": "masked_regression", "global": "pca", "other": "correlation_pca"}
@@ -36,6 +45,33 @@ def course_rows(name, witness, times, courses) -> Table:
         mean, error = mean_and_error(seen) if len(seen) > 1 else (seen[0], np.nan)
         columns[quantity], columns[f"{quantity}_se"] = mean, np.broadcast_to(error, len(times))
     return Table(columns)
+
+
+def largest_gap(
+    runs: Table, witness: str, quantity: str, against: str = "theory", after: float = 0.0
+) -> float:
+    r"""Largest relative difference of two witnesses in percent, over all settings.
+
+    .. math:: 100\,\max_{t > t_0} \Big|\frac{x_1(t)}{x_2(t)} - 1\Big|
+
+    Parameters
+    ----------
+    runs : Table
+        With columns ``setting``, ``witness``, ``time`` and the quantity.
+    witness, quantity, against : str
+    after : float
+        Only later times count.
+
+    Returns
+    -------
+    float
+    """
+    gaps = []
+    for name in runs.unique("setting"):
+        one, two = (runs.where(setting=name, witness=w) for w in (witness, against))
+        late = one["time"] > after
+        gaps.append(np.abs(one[quantity][late] / two[quantity][late] - 1).max())
+    return 100 * max(gaps)
 
 
 def draw_frozen(ax: Axes, rows: Table, quantity: str, kind: str) -> None:
