@@ -15,6 +15,7 @@ SYMBOLS = {"masked_regression": "o", "correlation_pca": "D", "pca": "s", "factor
 
 
 def method_legend(fig, methods: Sequence[str], lines: bool = True) -> None:
+    """One legend for all panels: a colour and a mark a method, and lines for theory."""
     handles = [
         Line2D(
             [], [], color=colors[m], marker=SYMBOLS.get(m, "v"),

@@ -60,6 +60,7 @@ def border_rows(panel, method, x, strength) -> Table:
 
 
 def panel_name(gamma: float, ratio: float | None = None) -> str:
+    """What a panel says above itself."""
     return f"d/n = {gamma:.3g}" + ("" if ratio is None else f", r = {ratio:g}")
 
 
@@ -128,6 +129,7 @@ def map_marks(rows: Table):
 
 
 def draw_map(ax, rows: Table, codes: set[int]) -> None:
+    """Colours of the winners, borders of what each method sees, and measured marks."""
     x, y, values = map_grid(rows)
     code = winners(values)
     seen = sorted(set(code.ravel().tolist()))
@@ -150,6 +152,7 @@ def draw_map(ax, rows: Table, codes: set[int]) -> None:
 
 
 def map_legend(fig, codes: set[int]) -> None:
+    """The colours that occur, each with the methods that win there."""
     handles = []
     for c in sorted(codes):
         marker = {1: "o", 2: "D", 4: "s", 0: "x"}.get(c, "h")

@@ -57,10 +57,12 @@ CALLS = {
 
 
 def curve_of(method, noise, gamma, ridge=RIDGE):
+    """The curve of a method, with a ridge where it takes one."""
     return noise_curve(method, noise, gamma, ridge if method == "masked_regression" else None)
 
 
 def best_overlap(overlaps) -> np.ndarray:
+    """The best of the three eigenvectors."""
     return np.max(list(overlaps.values()), axis=0)
 
 
@@ -70,6 +72,7 @@ def noise_levels(d: int, ratio: float) -> np.ndarray:
 
 
 def flat_direction(d: int, on=None) -> np.ndarray:
+    """The unit vector with equal entries on some coordinates, or on all."""
     u = np.zeros(d)
     u[slice(None) if on is None else on] = 1.0
     return u / np.linalg.norm(u)

@@ -53,6 +53,7 @@ MODELS = {
 
 
 def model_of(name: str, d: int) -> Covariance:
+    """A population of the page by its name."""
     return MODELS[name][1](d)
 
 
@@ -81,4 +82,5 @@ def sample_sizes(d: int, lowest: float, highest: float, points: int) -> list[int
 
 
 def ridge_grid(low: float, high: float, points: int) -> tuple[float, ...]:
+    """Ridges that are evenly spread on a logarithmic axis."""
     return tuple(float(value) for value in np.geomspace(low, high, points))

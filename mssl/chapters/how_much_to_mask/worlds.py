@@ -29,6 +29,7 @@ NOISE_RATIO = 10.0
 
 
 def unit_signal(d: int, size: int) -> np.ndarray:
+    """The unit vector that is flat on `size` coordinates, every second one, or on all at size 0."""
     u = np.zeros(d)
     u[slice(None) if size == 0 else slice(0, 2 * size, 2)] = 1.0
     return u / np.linalg.norm(u)

@@ -68,6 +68,7 @@ def compute_estimated_errors(run: Run) -> Table:
     seed=9103,
 )
 def draw_estimated_errors(data: Table) -> Figure:
+    """Draw one panel a sample."""
     fig = Figure(figsize=(6.8, 3.2), layout="constrained")
     axes = fig.subplots(1, 3)
     for ax, (name, rows) in zip(axes, data.groups("world"), strict=True):

@@ -83,6 +83,7 @@ def compute_estimation_coverage(run: Run) -> Table:
     seed=9104,
 )
 def draw_estimation_coverage(data: Table) -> Figure:
+    """Draw one panel a number of rows."""
     fig = Figure(figsize=(6.4, 3.9), layout="constrained")
     axes = fig.subplots(1, 2, sharey=True)
     names = {**{key: text for key, (text, _) in WORLDS.items()}, "patches": "image patches"}

@@ -73,6 +73,7 @@ def compute_heavy_tails(run: Run) -> Table:
     missing=("standard_error",),
 )
 def draw_heavy_tails(data: Table) -> Figure:
+    """Draw the ratio of errors over the degrees of freedom."""
     fig = Figure(figsize=(5.2, 3.4), layout="constrained")
     ax = fig.subplots()
     theory = data.where(witness="theory")

@@ -74,6 +74,7 @@ def compute_spike_detection(run: Run) -> Table:
     seed=9105,
 )
 def draw_spike_detection(data: Table) -> Figure:
+    """Draw the share of detections over the strength."""
     fig = Figure(figsize=(6.0, 3.2), layout="constrained")
     axes = fig.subplots(1, 2, sharey=True)
     for ax, (n, rows) in zip(axes, data.groups("n"), strict=True):

@@ -79,6 +79,7 @@ GAP_KINDS = {
     seed=9101,
 )
 def draw_universality(data: Table) -> Figure:
+    """Draw the gap to the Gaussian error over d."""
     fig = Figure(figsize=(6.2, 3.6), layout="constrained")
     left, right = fig.subplots(1, 2)
     for name in ("sparse", "t3", "rademacher"):

@@ -8,4 +8,5 @@ __all__ = ["blocks"]
 
 
 def blocks(d: int, size: int, correlation: float) -> Blocks:
+    """Blocks of equal size with one correlation inside each."""
     return Blocks([size] * (d // size), correlation)

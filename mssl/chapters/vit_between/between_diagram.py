@@ -92,6 +92,7 @@ def diversity(data: PatchData, state: Parameters, batch) -> dict[str, float]:
 
 @cache
 def diagram(scale: str, seed: int, store) -> Table:
+    """The data of the diagram, computed once a scale for the two figures that need them."""
     run = Run(scale, seed, store=store)
     sizes = run.pick(
         test=((28, 12), (60, 5)),

@@ -15,6 +15,7 @@ from mssl.figures.table import Table
 
 
 def footing_unit(rng, *, globe, local, batches) -> Table:
+    """Ratio of the sizes of the two gradients at the start."""
     data = images(globe, local)
     rows, (one, two) = start_velocities(data, rng, batches)
     del rows

@@ -53,6 +53,7 @@ def picture(ax: Axes, cell: Table):
 
 
 def color_scale(fig: Figure, shown, **place) -> None:
+    """A colour bar in multiples of uniform attention."""
     bar = fig.colorbar(
         shown,
         orientation="horizontal",

@@ -18,6 +18,7 @@ RIDGES = (0.05, 0.3, 2.0)
 
 
 def eigenvalues(covariance: Covariance) -> np.ndarray:
+    """Eigenvalues of the dense matrix."""
     return np.linalg.eigvalsh(covariance.dense())
 
 

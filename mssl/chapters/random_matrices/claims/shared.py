@@ -28,6 +28,7 @@ def solved(sigma, shift, n):
 
 
 def mean_and_error(values):
+    """Mean over the first axis, and its standard error."""
     values = np.asarray(values)
     return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 

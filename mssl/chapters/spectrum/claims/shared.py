@@ -9,6 +9,7 @@ from mssl.theory import solve_kappa
 
 
 def uneven(d: int) -> Scaled:
+    """An AR(1) chain whose variances differ."""
     return Scaled(AR1(d, 0.5), np.geomspace(0.5, 2.0, d))
 
 
@@ -22,11 +23,13 @@ def sample(world, n, lam, rng):
 
 
 def limit_diagonal(world, n, lam):
+    """The limit of D."""
     e = solve_kappa(world, n, lam)
     return e.resolvent.diagonal / e.shrinkage
 
 
 def units_of(world, n, lam):
+    """The limit of D, the population in units of it, and the penalty in them."""
     weights = limit_diagonal(world, n, lam)
     root = np.sqrt(weights)
     return weights, root[:, None] * world.dense() * root, np.diag(lam * weights)
