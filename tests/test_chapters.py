@@ -1,5 +1,7 @@
 """The rooms of the book's pages: what lives where, and what their worlds and measures are."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,16 @@ def test_every_file_with_a_figure_is_listed():
         if "\n@figure(" in path.read_text("utf-8")
     }
     assert found == {(page, file) for page, files in chapters.PAGES.items() for file in files}
+
+
+def test_figures_of_the_book_load_on_first_use_and_claims_not_at_all():
+    code = (
+        "import sys, mssl.figures as f; early = 'mssl.chapters' in sys.modules; "
+        "print(early, len(f.FIGURES) > 70, any('claims' in name for name in sys.modules "
+        "if name.startswith('mssl.chapters')))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["False", "True", "False"]
 
 
 def test_no_file_of_a_chapter_is_long():

@@ -6,7 +6,10 @@ of random masks, which grows with the variance of a coordinate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from ..validation import non_negative, open_unit, positive, positive_integer
@@ -15,7 +18,7 @@ from .noise_curves import Noise, NoiseCurve
 __all__ = ["local_threshold", "masked_noise_curve", "spread_threshold"]
 
 
-def _checked(gamma, ridge, rate) -> tuple[float, float, float]:
+def _checked(gamma: float, ridge: float, rate: float) -> tuple[float, float, float]:
     """The three numbers, or a sentence about the one that cannot be."""
     gamma, ridge = positive(gamma, "gamma"), non_negative(ridge, "ridge")
     rate = open_unit(rate, "rate", zero_allowed=True)
@@ -31,24 +34,26 @@ def _penalty(noise: Noise, gamma: float, ridge: float, rate: float) -> tuple[flo
     keep = 1.0 - rate
     penalty = rate / keep * noise.variances + ridge / keep**2
 
-    def excess(t):
+    def excess(t: float) -> float:
         return t + gamma * noise.mean(t * noise.variances / (t * noise.variances + penalty)) - 1.0
 
     t = brentq(excess, 0.0, 1.0, xtol=1e-15)
     return t, penalty / t
 
 
-def _edge(noise: Noise, gamma: float, ridge: float, rate: float):
+def _edge(
+    noise: Noise, gamma: float, ridge: float, rate: float
+) -> tuple[float, float, float, Callable[[float], float]]:
     """b at the edge, with what its equation is made of."""
     t, _ = _penalty(noise, gamma, ridge, rate)
     keep, v = 1.0 - rate, noise.variances
     alpha, beta = rate / keep / t, ridge / keep**2 / t
     top = (1.0 + alpha) / beta
 
-    def amplitude(b):
+    def amplitude(b: float) -> float:
         return 1.0 / np.sqrt(gamma * noise.mean((v / (1.0 + b * v)) ** 2))
 
-    def excess(b):
+    def excess(b: float) -> float:
         A = amplitude(b)
         return b - top + A * (1.0 - t / (1.0 + gamma * A * noise.mean(v / (1.0 + b * v))))
 
@@ -56,7 +61,9 @@ def _edge(noise: Noise, gamma: float, ridge: float, rate: float):
     return brentq(excess, low, top, xtol=1e-15, rtol=1e-14), top, t, amplitude
 
 
-def spread_threshold(noise: Noise, gamma: float, ridge: float, rate: float, on=None) -> float:
+def spread_threshold(
+    noise: Noise, gamma: float, ridge: float, rate: float, on: ArrayLike | None = None
+) -> float:
     r"""Threshold of a spread signal in independent noise, at a mask rate.
 
     .. math:: \frac1{\theta_c} = \Big\langle\frac{A}{1 + bv}\Big\rangle_u, \qquad
@@ -156,7 +163,7 @@ def local_threshold(size: int, gamma: float, rate: float) -> float:
     s = (1.0 + root) / (1.0 - gamma / (1.0 + alpha))
     right = (s * (1.0 + root) + alpha) / (1.0 + alpha)
 
-    def excess(c):
+    def excess(c: float) -> float:
         strong = 1.0 + (size - 1) * c
         weight = (1.0 - 1.0 / size) / (1.0 - c + alpha) + 1.0 / size / (strong + alpha)
         return weight * (s * strong + alpha) - right

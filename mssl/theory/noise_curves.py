@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from ..validation import positive, positive_integer, positive_vector
@@ -61,7 +62,7 @@ class Noise:
         """Variance 1, and variance `ratio` on a share of the coordinates."""
         return cls(np.array([1.0, float(ratio)]), np.array([1.0 - share, share]))
 
-    def mean(self, values) -> np.ndarray:
+    def mean(self, values: ArrayLike) -> np.ndarray:
         """Mean over the coordinates of values on the last axis, one a level."""
         return np.asarray(values) @ self.shares
 
@@ -101,7 +102,9 @@ class NoiseCurve:
         factor = self.weights ** (power - 1.0) / self.noise.variances
         return self.gamma * mean(factor * p**2) / sharp
 
-    def spread_signal(self, on=None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    def spread_signal(
+        self, on: ArrayLike | None = None
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         r"""Strength that puts a spread signal at each position, and its overlaps there.
 
         Parameters
@@ -128,7 +131,9 @@ class NoiseCurve:
             overlaps[which] = top / bottom
         return strength, overlaps
 
-    def local_signal(self, strengths, size: int, level: int = 0):
+    def local_signal(
+        self, strengths: ArrayLike, size: int, level: int = 0
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Positions and overlaps of a signal that is flat on few coordinates of one level.
 
         Parameters
@@ -166,7 +171,13 @@ class NoiseCurve:
         return np.where(out, place, np.nan), overlaps
 
 
-def _weight(method, v, floor, strength=0.0, size=np.inf):
+def _weight(
+    method: str,
+    v: np.ndarray,
+    floor: float,
+    strength: np.ndarray | float = 0.0,
+    size: float = np.inf,
+) -> np.ndarray:
     """D of a coordinate of noise v that carries 1/size of a signal."""
     if method == "masked_regression":
         total = v + floor
@@ -176,15 +187,15 @@ def _weight(method, v, floor, strength=0.0, size=np.inf):
     return np.ones_like(v * strength if np.ndim(strength) else v)
 
 
-def _kappa(noise, gamma, ridge):
-    def excess(kappa):
+def _kappa(noise: Noise, gamma: float, ridge: float) -> float:
+    def excess(kappa: float) -> float:
         return kappa - ridge - kappa * gamma * noise.mean(_share(noise, kappa))
 
     high = ridge + gamma * noise.mean(noise.variances)
     return float(brentq(excess, ridge, 2.0 * high, xtol=1e-15, rtol=1e-14))
 
 
-def _share(noise, kappa):
+def _share(noise: Noise, kappa: float) -> np.ndarray:
     return noise.variances / (noise.variances + kappa)
 
 
@@ -236,7 +247,7 @@ def noise_curve(
         kappa = _kappa(noise, gamma, ridge)
         rho, top = ridge / kappa, 1.0 / kappa
 
-    def shape(e):
+    def shape(e: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         f = v / (1.0 + (top - e)[..., None] * v)
         m = gamma * noise.mean(f)
         if method == "pca":
@@ -245,7 +256,7 @@ def noise_curve(
         half = 0.5 * (1.0 - rho - m * e)
         return e / (half + np.sqrt(half**2 + m * e)), f, m
 
-    def excess(x):
+    def excess(x: float) -> float:
         a, f, _ = shape(np.array(np.exp(x)))
         return float(np.log(gamma * noise.mean((a * f) ** 2)))
 
@@ -258,7 +269,13 @@ def noise_curve(
     return NoiseCurve(noise, gamma, kappa, method, z, s, a[:, None] * f)
 
 
-def threshold(method: str, noise: Noise, gamma: float, ridge: float | None = None, on=None):
+def threshold(
+    method: str,
+    noise: Noise,
+    gamma: float,
+    ridge: float | None = None,
+    on: ArrayLike | None = None,
+) -> float:
     r"""Strength from which a spread signal leaves the bulk.
 
     .. math:: \frac1{\theta_c} = \Big\langle\frac{A}{1 + bv}\Big\rangle_u

@@ -23,8 +23,7 @@ def _threshold_unit(rng, *, gamma, ratios) -> Table:
     for ratio in ratios:
         noise = Noise.two_levels(ratio)
         unit = np.sqrt(gamma)
-        for method in METHODS[1:]:
-            rows.append((method, 0.0, ratio, threshold(method, noise, gamma) / unit))
+        rows += [(m, 0.0, ratio, threshold(m, noise, gamma) / unit) for m in METHODS[1:]]
         for ridge in RIDGES:
             value = threshold("masked_regression", noise, gamma, ridge) / unit
             rows.append(("masked_regression", ridge, ratio, value))

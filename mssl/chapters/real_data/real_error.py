@@ -119,8 +119,10 @@ def compute_real_error(run: Run) -> Table:
         ridges = np.geomspace(fixed / 100, fixed * 10, lines).tolist()
         pairs = tuple((2 * d, ridge) for ridge in ridges)
         theory.append({"name": name, "panel": "ridge", "pairs": pairs})
-        for n in d * np.geomspace(0.5, 8.0, points):
-            seen.append({"name": name, "panel": "samples", "n": round(n), "ridges": (fixed,)})
+        seen += [
+            {"name": name, "panel": "samples", "n": round(n), "ridges": (fixed,)}
+            for n in d * np.geomspace(0.5, 8.0, points)
+        ]
         few = tuple(np.geomspace(fixed / 100, fixed * 10, points).tolist())
         seen.append({"name": name, "panel": "ridge", "n": 2 * d, "ridges": few})
         if not isinstance(world, PatchPopulation):

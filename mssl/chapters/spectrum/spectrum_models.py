@@ -53,8 +53,7 @@ def _model_unit(rng, *, name, d, bins, points) -> Table:
         ("measured", edges[:-1], edges[1:], height),
         ("population", ends, ends, np.zeros(2)),
     ]
-    for atom in theory.spectrum.atoms:
-        parts.append(("atom", [atom.position], [atom.position], [atom.mass]))
+    parts += [("atom", [a.position], [a.position], [a.mass]) for a in theory.spectrum.atoms]
     return Table.concat(
         [
             Table(

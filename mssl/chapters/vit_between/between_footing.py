@@ -35,7 +35,7 @@ def compute_footing(run: Run) -> Table:
         footing_unit,
         [{"globe": int(g), "local": int(s), "batches": batches} for g, s in sizes],
     )
-    ratio = {g: r for g, r in zip(norms["global_size"], norms["ratio"], strict=True)}
+    ratio = dict(zip(norms["global_size"], norms["ratio"], strict=True))
     unit = unit_weight(images(60, 5), TEMPERATURE, BATCH)
     beta = runs["weight"] * unit / np.array([ratio[g] for g in runs["global_size"]])
     return Table(

@@ -132,8 +132,8 @@ def ridgeless_uniform() -> Check:
         limit = formulas(sigma, ratio, 0.0, start)
         for lam in (1e-6, 1e-4, 1e-2, 1.0):
             f = formulas(sigma, ratio, lam)
-            for name in ("test", "train", "norm"):
-                excess.append(np.abs(f[name] - limit[name]).max() / lam - 60.0)
+            kinds = ("test", "train", "norm")
+            excess += [np.abs(f[k] - limit[k]).max() / lam - 60.0 for k in kinds]
         for copies in (4, 8, 16):
             X = sample(copies, ratio, 40, 60)
             none, largest = fits_of(X, 0.0), []

@@ -137,8 +137,9 @@ def error() -> Check:
         fits = [
             MaskedRegression(ridge, p).fit(model.sample(n, seed)).coef_ for seed in range(trials)
         ]
-        for other in (p, 0.4):
-            found.append(np.mean([hidden_error(A, sigma, Bernoulli(other)) for A in fits]))
+        found += [
+            np.mean([hidden_error(A, sigma, Bernoulli(other)) for A in fits]) for other in (p, 0.4)
+        ]
         for scale in (1.0, q):
             rests = [np.eye(d) - scale * A for A in fits]
             found.append(np.mean([np.einsum("jk,jk->k", B, sigma @ B) for B in rests]))

@@ -213,9 +213,9 @@ def _pencil_falls():
         bulk = Bulk.of(model, n, RIDGE)
         top, edge = bulk.edge
         places = edge * np.array([1.0, 1.01, 1.1, 2.0, 20.0])
-        roots = [top]
-        for z in places[1:]:
-            roots.append(brentq(lambda s, z=z, bulk=bulk: bulk.phi(s, z) - 1, 1, top))
+        roots = [top] + [
+            brentq(lambda s, z=z, bulk=bulk: bulk.phi(s, z) - 1, 1, top) for z in places[1:]
+        ]
         sigma = model.apply(np.eye(d))
         pencils = [
             t * sigma + np.diag(RIDGE - z / bulk.weights)

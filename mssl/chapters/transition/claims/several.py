@@ -282,10 +282,11 @@ def _between(n, strength, d=320):
     return model, ridge, theory if tau < 1 else None
 
 
-def gap_outliers():
-    """Below: a coordinate, a pair and a spread signal. Between: a signal in a gap."""
-    checks = []
-    # One coordinate, with as many samples as coordinates and with fewer; below, none for n > d.
+def _below(checks):
+    """What is wrong with outliers below, or None.
+
+    One coordinate, with as many samples as coordinates and with fewer; below, none for n > d.
+    """
     for d, n, ridge, strength in ((300, 300, 2.0, 8.0), (300, 60, 0.5, 8.0), (150, 300, 0.05, 8.0)):
         gamma, one = d / n, np.eye(d)[:, :1]
         model = Spiked(Isotropic(d), strength, one)
@@ -293,28 +294,36 @@ def gap_outliers():
         sides = [o for o in SSRTheory(model, n, ridge).outliers if o.side == "below"]
         mean, error = pairs(model, n, ridge, 40, 76, ranks=(-1, -2))
         if len(below) != len(sides):
-            return failed("the package's outliers below")
+            return "the package's outliers below"
         kappa = solve_kappa(Isotropic(d), n, ridge).kappa
         edge = ((1 - gamma**0.5) ** 2 if n > d else 0.0) + ridge
         edge *= kappa / ridge / (1 + kappa)
         if not below:
             if mean[0, 0] < 0.98 * edge:
-                return failed("an eigenvalue below where there is none")
+                return "an eigenvalue below where there is none"
             continue
         _, place, overlaps = below[0]
         if not mean[1, 0] > 0.5 * (place + edge):
-            return failed("a second outlier below")
+            return "a second outlier below"
         own = [sides[0].overlap(one[:, 0], which) for which in ("right", "left", "symmetric")]
         if not np.allclose([sides[0].position, *own], [place, *overlaps], rtol=0.03):
-            return failed("the package's outlier below")
+            return "the package's outlier below"
         checks.append(in_standard_errors([place, *overlaps], mean[0], error[0], f"below, {n}"))
-    # Spread signals lower nothing.
+    return None
+
+
+def _nothing_below():
+    """What is wrong with a spread signal, which lowers nothing, or None."""
     spread = Spiked(Isotropic(300), 8.0, flat_direction(300))
     low = pairs(spread, 600, 2.0, 10, 77, ranks=(-1,))[0][0, 0]
     package = SSRTheory(spread, 600, 2.0)
     if any(o.side == "below" for o in package.outliers) or low < 0.99 / (1 - package.edges[0]):
-        return failed("a spread signal below the bulk")
-    # In the gap between two bulks, and gone from it when it is stronger.
+        return "a spread signal below the bulk"
+    return None
+
+
+def _inside(checks):
+    """What is wrong with a signal in a gap, or gone from it when it is stronger, or None."""
     worlds = ((640, 1.0, True), (160, 1.0, True), (640, 6.4, False), (160, 4.0, False))
     for n, strength, inside in worlds:
         model, ridge, theory = _between(n, strength)
@@ -324,21 +333,30 @@ def gap_outliers():
         between = [o for o in package.outliers if o.side == "between"]
         low, high = 1 / (1 - package.edges[1:3])
         if len(between) != inside or (theory is not None) != inside:
-            return failed("the number of outliers in the gap")
+            return "the number of outliers in the gap"
         if not (mean[0, 0] > 0.97 * high and mean[2, 0] < 1.03 * low):
-            return failed("another eigenvalue in the gap")
+            return "another eigenvalue in the gap"
         if not inside:
             if mean[1, 0] < 0.97 * high:
-                return failed("an eigenvalue left in the gap")
+                return "an eigenvalue left in the gap"
             continue
         if abs(between[0].position / theory[0] - 1) > 0.01:
-            return failed("the package's outlier in the gap")
+            return "the package's outlier in the gap"
         checks.append(
             in_standard_errors([theory[0], theory[1]], mean[1, [0, 3]], error[1, [0, 3]],
                                f"between, n = {n}")
         )  # fmt: skip
-    if not _counts(checks):
-        return failed("the pencil does not fall in a gap")
+    return None
+
+
+def gap_outliers():
+    """Below: a coordinate, a pair and a spread signal. Between: a signal in a gap."""
+    checks = []
+    wrong = _below(checks) or _nothing_below() or _inside(checks)
+    if not wrong and not _counts(checks):
+        wrong = "the pencil does not fall in a gap"
+    if wrong:
+        return failed(wrong)
     setting = (
         "one coordinate below, n = d and d/5, three overlaps; a signal between two bulks, d/n = "
         "1/2 and 2; worlds without; numbers of eigenvalues at 10 places; 12 to 40 draws"

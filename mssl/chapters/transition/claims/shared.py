@@ -21,14 +21,17 @@ class Bulk:
 
     @classmethod
     def of(cls, model, n, ridge):
+        """The bulk of the noise that lies under a model's signals."""
         e = solve_kappa(model, n, ridge)
         weights = e.kappa / ridge * model.resolvent(e.kappa).diagonal
         return cls(model.base.diagonal(), weights, n, ridge)
 
     def k(self, t, z):
+        """The diagonal of K."""
         return 1.0 / (z / self.weights - self.ridge - t * self.noise)
 
     def phi(self, t, z):
+        """phi(t, z), which is 1 on the curve of positions."""
         return t - t * np.sum(self.noise * self.k(t, z)) / self.n
 
     def place(self, t):
@@ -38,6 +41,7 @@ class Bulk:
 
     @property
     def edge(self):
+        """t and z at the upper end of the bulk, where z(t) is smallest."""
         found = minimize_scalar(
             self.place, bounds=(1.001, 20), method="bounded", options={"xatol": 1e-9}
         )
@@ -65,6 +69,7 @@ class Bulk:
         return t, z, self.k(t, z) * (directions @ (np.sqrt(strengths) * f))
 
     def overlap(self, t, z, y, sigma_y, x, b):
+        """Squared cosine of an outlier's eigenvector with x, in the metric b."""
         k = self.k(t, z)
         tau = t**2 * np.sum((self.noise * k) ** 2) / self.n
         c = t**2 * np.sum(self.noise * k * b * k) / self.n / (1 - tau)
