@@ -35,17 +35,19 @@ def draw_filters(
     AxesImage
         The last image, for a colour bar.
     """
-    limit = np.abs(data["weight"]).max() if limit is None else limit
+    end = np.abs(data["weight"]).max() if limit is None else limit
+    shown = None
     for ax, (title, rows) in zip(axes, data.groups(name), strict=True):
         image = np.zeros((rows["row"].max() + 1, rows["column"].max() + 1))
         image[rows["row"], rows["column"]] = rows["weight"]
-        shown = ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
+        shown = ax.imshow(image, cmap="RdBu_r", vmin=-end, vmax=end)
         corner = (rows["target_column"][0] - 0.5, rows["target_row"][0] - 0.5)
         ax.add_patch(
             Rectangle(corner, 1, 1, fill=False, edgecolor="black", linewidth=1.4, clip_on=False)
         )
         ax.set(title=title, xticks=[], yticks=[])
         ax.spines[:].set(visible=True, color="#bbbbbb")
+    assert shown is not None  # a table has a row
     return shown
 
 

@@ -89,6 +89,7 @@ def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURE
     except BrokenPipeError:
         raise  # whoever reads the names of the files has left, which is no failure
     except (ConvergenceError, OSError) as error:
-        print(f"error: figure {current.name!r}: {error}", file=sys.stderr)
+        where = f"figure {current.name!r}: " if current else ""
+        print(f"error: {where}{error}", file=sys.stderr)
         return 1
     return 0

@@ -28,7 +28,11 @@ __all__ = ["FORMATS", "FigureDisplay", "data", "display", "put", "render", "show
 FORMATS = ("svg", "pdf", "png")
 
 # A date inside a file would make every build differ from the one before.
-_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+_UNDATED: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None},
+    "pdf": {"CreationDate": None},
+    "png": {},
+}
 
 
 def render(drawing: Figure, file_format: str, *, title: str | None = None) -> bytes:
@@ -195,7 +199,7 @@ class FigureDisplay:
 
     def _slider(self, identifier: str) -> str:
         """Return all frames, one of them shown, with a slider that chooses it."""
-        labels = list(self.entry.frames(self.table))
+        labels = list(self.entry.frames(self.table)) if self.entry.frames else []
         first = len(labels) // 2
         pictures = "\n".join(
             self._picture(index, f"Frame: {label}.", hidden=index != first)

@@ -75,7 +75,7 @@ class RegisteredFigure:
     chapter: str
     seed: int
     compute: Callable[[Run], Table] = field(repr=False)
-    draw: Callable[[Table], Figure] = field(repr=False)
+    draw: Callable[..., Figure] = field(repr=False)
     missing: tuple[str, ...] = ()
     frames: Callable[[Table], Sequence[str]] | None = field(default=None, repr=False)
 

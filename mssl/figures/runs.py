@@ -221,11 +221,18 @@ class Run:
         )
         with bar:
             for index, values in enumerate(bar):
-                path = self.store.path(label, index, values) if self.store else None
-                table = self.store.load(path) if self.store else None
-                if table is None:
-                    table = unit(self.rng(label, index), **values)
-                    if self.store:
-                        self.store.save(path, table)
-                tables.append(table)
+                tables.append(self._unit(label, unit, index, values))
         return Table.concat(tables)
+
+    def _unit(
+        self, label: str, unit: Callable[..., Table], index: int, values: Mapping[str, object]
+    ) -> Table:
+        """One unit, from the store where it has it."""
+        if self.store is None:
+            return unit(self.rng(label, index), **values)
+        path = self.store.path(label, index, values)
+        table = self.store.load(path)
+        if table is None:
+            table = unit(self.rng(label, index), **values)
+            self.store.save(path, table)
+        return table

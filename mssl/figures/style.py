@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.typing import LineStyleType
 from numpy.typing import ArrayLike
 
 __all__ = [
+    "FREE_LAYOUT",
     "KINDS",
     "STYLE_SHEET",
     "Kind",
@@ -28,6 +31,9 @@ __all__ = [
 #: The style sheet that every figure is drawn and saved with.
 STYLE_SHEET = str(Path(__file__).with_name("mssl.mplstyle"))
 
+#: Layout of a figure whose axes are placed by hand. Matplotlib takes it, its annotations do not.
+FREE_LAYOUT: Any = "none"
+
 # Okabe and Ito's eight colours, told apart with any common colour vision.
 _BLACK, _ORANGE, _SKY, _GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 _YELLOW, _BLUE, _VERMILLION, _PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -38,7 +44,7 @@ class Kind:
     """How one kind of quantity is drawn; never by colour alone."""
 
     color: str
-    line: str = "-"
+    line: LineStyleType = "-"
     marker: str = "o"
 
 
@@ -94,7 +100,7 @@ def shade(kind: str, level: float) -> str:
         raise ValueError(f"The level of a shade is {level}; it must lie between 0 and 1.")
     weight = 0.35 + 0.65 * level
     rgb = np.array(to_rgb(_kind(kind).color))
-    return to_hex(weight * rgb + (1 - weight))
+    return to_hex(tuple(weight * rgb + (1 - weight)))
 
 
 def theory_line(
@@ -239,7 +245,7 @@ def direct_label(
         textcoords="offset points",
         ha=align,
         va="center",
-        color=to_hex(rgb),
+        color=to_hex(tuple(rgb)),
         annotation_clip=False,
     )
 

@@ -266,7 +266,7 @@ def table_of(*names: str) -> Callable[..., Table]:
     theory,2.0,0.5,nan
     """
 
-    def make(*values: object) -> Table:
+    def make(*values: ArrayLike) -> Table:
         if len(values) == len(names) - 1 and names[-1] == "standard_error":
             values = (*values, np.nan)
         if len(values) != len(names):

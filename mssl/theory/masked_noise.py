@@ -35,7 +35,8 @@ def _penalty(noise: Noise, gamma: float, ridge: float, rate: float) -> tuple[flo
     penalty = rate / keep * noise.variances + ridge / keep**2
 
     def excess(t: float) -> float:
-        return t + gamma * noise.mean(t * noise.variances / (t * noise.variances + penalty)) - 1.0
+        share = noise.mean(t * noise.variances / (t * noise.variances + penalty))
+        return float(t + gamma * share - 1.0)
 
     t = brentq(excess, 0.0, 1.0, xtol=1e-15)
     return t, penalty / t
@@ -51,11 +52,11 @@ def _edge(
     top = (1.0 + alpha) / beta
 
     def amplitude(b: float) -> float:
-        return 1.0 / np.sqrt(gamma * noise.mean((v / (1.0 + b * v)) ** 2))
+        return float(1.0 / np.sqrt(gamma * noise.mean((v / (1.0 + b * v)) ** 2)))
 
     def excess(b: float) -> float:
         A = amplitude(b)
-        return b - top + A * (1.0 - t / (1.0 + gamma * A * noise.mean(v / (1.0 + b * v))))
+        return float(b - top + A * (1.0 - t / (1.0 + gamma * A * noise.mean(v / (1.0 + b * v)))))
 
     low = -(1.0 - 1e-12) / v.max()
     return brentq(excess, low, top, xtol=1e-15, rtol=1e-14), top, t, amplitude

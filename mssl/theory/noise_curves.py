@@ -74,8 +74,10 @@ class NoiseCurve:
     Attributes
     ----------
     noise : Noise
-    gamma, floor : float
-        d/n, and kappa for masked regression, 0 for PCA.
+    gamma : float
+        d/n.
+    floor : float or ndarray of shape (n_levels,)
+        kappa for masked regression, 0 for PCA; the penalty of each level at a mask rate.
     method : str
     position, root : ndarray of shape (n_points,)
         z and s.
@@ -84,7 +86,7 @@ class NoiseCurve:
 
     noise: Noise
     gamma: float
-    floor: float
+    floor: float | np.ndarray
     method: str
     position: np.ndarray
     root: np.ndarray
@@ -174,7 +176,7 @@ class NoiseCurve:
 def _weight(
     method: str,
     v: np.ndarray,
-    floor: float,
+    floor: float | np.ndarray,
     strength: np.ndarray | float = 0.0,
     size: float = np.inf,
 ) -> np.ndarray:
@@ -189,9 +191,9 @@ def _weight(
 
 def _kappa(noise: Noise, gamma: float, ridge: float) -> float:
     def excess(kappa: float) -> float:
-        return kappa - ridge - kappa * gamma * noise.mean(_share(noise, kappa))
+        return float(kappa - ridge - kappa * gamma * noise.mean(_share(noise, kappa)))
 
-    high = ridge + gamma * noise.mean(noise.variances)
+    high = float(ridge + gamma * noise.mean(noise.variances))
     return float(brentq(excess, ridge, 2.0 * high, xtol=1e-15, rtol=1e-14))
 
 
@@ -241,7 +243,7 @@ def noise_curve(
         p = np.repeat(height[:, None], v.size, axis=1)
         s = 1.0 + gamma * height
         return NoiseCurve(noise, gamma, 0.0, method, s * (1.0 + 1.0 / height), s, p)
-    if method == "pca":
+    if ridge is None:
         kappa, rho, top = 0.0, 1.0, 0.0
     else:
         kappa = _kappa(noise, gamma, ridge)

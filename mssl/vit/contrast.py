@@ -47,7 +47,16 @@ def contrast_rates(data: PatchData, batch_size: int) -> tuple[float, float]:
     -------
     globe, local : float
         For the global and for a local feature; the same for every patch.
+
+    Raises
+    ------
+    ValueError
+        If the local areas differ in size.
     """
+    if not isinstance(data.local_size, int):
+        raise ValueError(
+            f"contrast_rates needs local areas of equal size, got {data.local_size}; give one size."
+        )
     P, K, N = data.n_patches, data.n_clusters, data.n_local
     V = P - data.n_hidden
     nu, pair = V / P, V * (V - 1) / (P * (P - 1))

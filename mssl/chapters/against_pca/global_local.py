@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from mssl.baselines import leading_directions
 from mssl.chapters.against_pca.drawing import method_legend
 from mssl.chapters.against_pca.worlds import (
-    CALLS,
     GAMMAS,
     METHODS,
     RATIO,
     RIDGE,
     curve_of,
+    first_direction,
     flat_direction,
     noise_levels,
 )
@@ -53,7 +52,6 @@ def _order_measured(rng, *, ratio, gamma, shared, method, d, trials, guess) -> T
     u = flat_direction(d) * np.where(np.arange(d) // 2 % 2 == 0, 1.0, -1.0)
     group = flat_direction(d, slice(0, 2 * SIZE, 2))
     quiet = Spiked(Diagonal(noise_levels(d, ratio)), SIZE * shared, group[:, None])
-    option = {"ridge": RIDGE} if method == "masked_regression" else {}
 
     def trial(generator):
         X, scores = quiet.sample(n, generator), generator.standard_normal(n)
@@ -61,7 +59,7 @@ def _order_measured(rng, *, ratio, gamma, shared, method, d, trials, guess) -> T
         for _ in range(7):  # the bracket shrinks to 2 %
             middle = 0.5 * (low + high)
             data = X + np.exp(0.5 * middle) * np.outer(scores, u)
-            first = leading_directions(data, CALLS[method], **option)[0]
+            first = first_direction(data, method, RIDGE)
             global_first = first.overlaps(u)[1] > first.overlaps(group)[1]
             low, high = (low, middle) if global_first else (middle, high)
         return np.exp(0.5 * (low + high))

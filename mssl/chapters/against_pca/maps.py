@@ -95,7 +95,7 @@ def _blend(code: int, strength: float) -> str:
         rgb = np.full(3, 0.55)
     else:
         rgb = np.mean([to_rgb(colors[m]) for k, m in enumerate(METHODS) if code >> k & 1], axis=0)
-    return to_hex(strength * rgb + (1 - strength))
+    return to_hex(tuple(strength * rgb + (1 - strength)))
 
 
 _WINNERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from mssl.baselines import leading_directions
 from mssl.chapters.against_pca.worlds import (
@@ -138,7 +139,11 @@ def draw_overlap_ridge(data: Table) -> Figure:
         ax.set_xticks([1e-2, 1, 1e2], ["0.01", "1", "100"])
         ax.minorticks_off()
     axes[0].set_ylabel("overlap with the signal")
-    styles_shown = [("filter", "-", 1.0), ("eigenvector", "--", 0.7), ("pattern", ":", 0.4)]
+    styles_shown: list[tuple[str, LineStyleType, float]] = [
+        ("filter", "-", 1.0),
+        ("eigenvector", "--", 0.7),
+        ("pattern", ":", 0.4),
+    ]
     handles = [
         Line2D([], [], color=shade("masked_regression", level), linestyle=line, label=name)
         for name, line, level in styles_shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mssl.baselines import leading_directions
+from mssl.baselines import Directions, leading_directions
 from mssl.chapters.worlds import power_law
 from mssl.covariance import AR1, Blocks, Covariance, Diagonal, Scaled, Spiked
 from mssl.datasets import patch_population
@@ -22,6 +22,7 @@ __all__ = [
     "WORLDS",
     "best_overlap",
     "curve_of",
+    "first_direction",
     "flat_direction",
     "measure",
     "noise_levels",
@@ -78,16 +79,19 @@ def flat_direction(d: int, on=None) -> np.ndarray:
     return u / np.linalg.norm(u)
 
 
+def first_direction(X: np.ndarray, method: str, ridge: float) -> Directions:
+    """The first direction that a method finds, with a ridge where it takes one."""
+    if method == "masked_regression":
+        return leading_directions(X, CALLS[method], ridge=ridge)[0]
+    return leading_directions(X, CALLS[method])[0]
+
+
 def measure(world: Covariance, u, n, methods, trials, rng, ridge=RIDGE) -> dict[str, np.ndarray]:
     """Best squared cosine of the first direction of each method with u, of every trial."""
 
     def trial(generator):
         X = world.sample(n, generator)
-        found = []
-        for method in methods:
-            option = {"ridge": ridge} if method == "masked_regression" else {}
-            found.append(leading_directions(X, CALLS[method], **option)[0].overlaps(u).max())
-        return found
+        return [first_direction(X, method, ridge).overlaps(u).max() for method in methods]
 
     columns = np.array(run_trials(trial, trials, rng)).T
     return dict(zip(methods, columns, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from mssl.baselines import leading_directions
 from mssl.chapters.bridge.drawing import open_points
@@ -46,8 +47,8 @@ def _world(size: int) -> LinearImages:
 _shares_table = table_of("side", "method", "witness", "size", "own", "globe", "own_se", "globe_se")
 
 
-def _row(side, method, witness, size, own, globe, errors=(np.nan, np.nan)) -> Table:
-    return _shares_table([side], method, witness, size, float(own), float(globe), *errors)
+def _row(side, method, witness, size, shares, errors=(np.nan, np.nan)) -> Table:
+    return _shares_table([side], method, witness, size, *map(float, shares), *errors)
 
 
 def _linear_unit(rng, *, size, n, trials) -> Table:
@@ -58,9 +59,9 @@ def _linear_unit(rng, *, size, n, trials) -> Table:
     top = PCATheory(sigma, n).outliers[0]
     rows = [
         _row("linear", "masked_regression", "theory", size,
-             *_looks(np.eye(sigma.d) - R / np.diag(R), areas)),
+             _looks(np.eye(sigma.d) - R / np.diag(R), areas)),
         _row("linear", "pca", "theory", size,
-             np.mean([top.overlap(x) for x in u.T[1:]]), top.overlap(u[:, 0])),
+             (np.mean([top.overlap(x) for x in u.T[1:]]), top.overlap(u[:, 0]))),
     ]  # fmt: skip
 
     if not trials:
@@ -71,27 +72,31 @@ def _linear_unit(rng, *, size, n, trials) -> Table:
         w = leading_directions(X, "pca")[0]
         seen = [w.overlaps(x)[1] for x in u.T]
         fit = MaskedRegression(ridge=ridge).fit(X).coef_
-        return [*_looks(fit, areas), np.mean(seen[1:]), seen[0]]
+        return [*map(float, _looks(fit, areas)), float(np.mean(seen[1:])), float(seen[0])]
 
     mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))
     for k, method in enumerate(("masked_regression", "pca")):
         part = slice(2 * k, 2 * k + 2)
-        rows.append(_row("linear", method, "measured", size, *mean[part], error[part]))
+        rows.append(_row("linear", method, "measured", size, mean[part], error[part]))
     return Table.concat(rows)
 
 
 def _attention_unit(rng, *, size, seeds, mae_steps, contrast_steps) -> Table:
     data = PatchData(100, 3, 60, size, 0.5, 1.0, 0.5)
     jobs = (
-        ("masked_regression", MAE(), mae_steps, 8.0, {"average_counts": True}),
-        ("pca", CONTRAST, contrast_steps, 200.0, {"batch_size": 32}),
+        ("masked_regression", MAE(), mae_steps, 8.0),
+        ("pca", CONTRAST, contrast_steps, 200.0),
     )
     rows = []
-    for method, objective, steps, rate, options in jobs:
-        course = mean_field(data, objective, [0.0, steps * rate], **options)
+    for method, objective, steps, rate in jobs:
+        times = [0.0, steps * rate]
+        if method == "pca":
+            course = mean_field(data, objective, times, batch_size=32)
+        else:
+            course = mean_field(data, objective, times, average_counts=True)
         rows.append(
             _row("attention", method, "theory", size,
-                 course.attention_own[-1], course.attention_global[-1])
+                 (course.attention_own[-1], course.attention_global[-1]))
         )  # fmt: skip
         for witness, frozen in (("measured", True), ("free", False))[: 2 if seeds else 0]:
             ends = []
@@ -102,7 +107,7 @@ def _attention_unit(rng, *, size, seeds, mae_steps, contrast_steps) -> Table:
                 )  # fmt: skip
                 ends.append([run.attention_own[-1], run.attention_global[-1]])
             mean, error = mean_and_error(ends)
-            rows.append(_row("attention", method, witness, size, *mean, error))
+            rows.append(_row("attention", method, witness, size, mean, error))
     return Table.concat(rows)
 
 
@@ -165,11 +170,15 @@ def draw_bridge(data: Table) -> Figure:
         ax.set_xticks([2, 4, 6, 8, 10])
     axes[0].set_ylabel("share on an area")
     names = {"masked_regression": "masked regression | MAE", "pca": "PCA | contrastive"}
+    readings: tuple[tuple[str, LineStyleType, float], ...] = (
+        ("own area", "-", 1.0),
+        ("global area", "--", 0.45),
+    )
     handles = [
         Line2D([], [], color=shade(m, level), linestyle=line, marker=KINDS[m].marker,
                label=f"{name}: {where}")
         for m, name in names.items()
-        for where, line, level in (("own area", "-", 1.0), ("global area", "--", 0.45))
+        for where, line, level in readings
     ]  # fmt: skip
     fig.legend(handles=handles, loc="outside lower center", ncols=2, columnspacing=1.2)
     return fig

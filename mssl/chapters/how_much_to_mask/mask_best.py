@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.how_much_to_mask.worlds import unequal_world
-from mssl.covariance import Blocks, Circulant
+from mssl.covariance import Blocks, Circulant, Covariance
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line
@@ -46,7 +46,7 @@ FACTOR, CHAINS = 0.5, (0.5, 0.8, 0.95)
 
 def _rates_unit(rng, *, d, ratios) -> Table:
     rows = []
-    worlds = {"one factor": Blocks([d], FACTOR)}
+    worlds: dict[str, Covariance] = {"one factor": Blocks([d], FACTOR)}
     distance = np.minimum(np.arange(d), d - np.arange(d))
     for rho in CHAINS:
         worlds[f"chain {rho:g}"] = Circulant(rho**distance)

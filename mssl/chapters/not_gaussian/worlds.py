@@ -74,4 +74,5 @@ def measured_error(population, n, trials, rng) -> tuple[float, float]:
         rng,
         n_jobs=1,
     )
-    return mean_and_error(errors)
+    mean, error = mean_and_error(errors)
+    return float(mean), float(error)

@@ -88,8 +88,8 @@ def draw_loo_by_pixel(data: Table) -> Figure:
         at = order[int(0.97 * len(order))]
         direct_label(
             right,
-            truth["error"][at],
-            rows["error"][at],
+            float(truth["error"][at]),
+            float(rows["error"][at]),
             name,
             kind,
             offset=(0, place),

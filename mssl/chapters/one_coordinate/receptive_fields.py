@@ -54,11 +54,13 @@ def draw_receptive_fields(data: Table) -> Figure:
     axes = fig.subplots(len(pixels), len(sources), squeeze=False)
     # The population's largest weight, so that noise does not set the colours.
     limit = float(np.abs(data.where(source=sources[-1])["weight"]).max())
+    shown = None
     for i, pixel in enumerate(pixels):
         shown = draw_filters(axes[i], data.where(pixel=pixel), "source", limit)
         axes[i, 0].set_ylabel(pixel)
         if i > 0:
             for ax in axes[i]:
                 ax.set_title("")
+    assert shown is not None  # a table has a row
     fig.colorbar(shown, ax=axes, shrink=0.6, label="weight", extend="both")
     return fig

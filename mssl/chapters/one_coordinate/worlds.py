@@ -45,7 +45,7 @@ def learned_coef(rng, size: int, n: int, ridge: float) -> np.ndarray:
     return MaskedRegression(ridge=ridge).fit(population.sample(n, rng)).coef_
 
 
-def field_rows(coef: np.ndarray, size: int, top: int, left: int, **labels: object) -> Table:
+def field_rows(coef: np.ndarray, size: int, top: int, left: int, **labels: str | float) -> Table:
     """One column of the coefficient matrix as an image in long form."""
     pixel = np.arange(size * size)
     texts = {

@@ -88,6 +88,8 @@ def _measured_unit(rng, *, name, panel, n, ridges, trials) -> Table:
 def _control_unit(rng, *, name, n, ridges, trials) -> Table:
     """The same procedure on Gaussian tables with as many rows: what not knowing Sigma does."""
     world = real_data(name)
+    if isinstance(world, PatchPopulation):
+        raise ValueError(f"{name!r} is a population, not a table; take a data set with rows.")
 
     def trial(generator):
         table = world.covariance.sample(len(world.rows), generator)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 
 import numpy as np
 from matplotlib.figure import Figure
 from sklearn.exceptions import ConvergenceWarning
-
-# Only after this import does scikit-learn give out IterativeImputer.
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, KNNImputer
+from sklearn.impute import KNNImputer
 from sklearn.linear_model import Ridge
 
 from mssl.baselines import pca_precision
@@ -88,9 +86,15 @@ def fill(method: str, train, holed, rate: float, *, max_iter: int = ROUNDS) -> l
         estimator = None
         if method == "iterative_ridge":
             estimator = Ridge(n * _quietly(MaskedImputer(_FILL_RIDGES).fit, train).ridge_)
-        imputer = IterativeImputer(estimator, max_iter=max_iter, random_state=0)
+        imputer = _iterative_imputer(estimator, max_iter=max_iter, random_state=0)
         return [_quietly(imputer.fit_transform, np.vstack([train, holed]))[n:]]
     raise ValueError(f"There is no method {method!r}; there are {', '.join(FILLERS)}.")
+
+
+def _iterative_imputer(estimator, **options):
+    """The imputer, which scikit-learn gives out only after another import."""
+    import_module("sklearn.experimental.enable_iterative_imputer")
+    return import_module("sklearn.impute").IterativeImputer(estimator, **options)
 
 
 def _quietly(function, *arguments):

@@ -26,7 +26,7 @@ def _matrix_unit(rng, *, name, n) -> Table:
         places, width = np.arange(d), world.size
     else:
         places, width = world.places, world.shape[1]
-    if name == "prices":
+    if name == "prices" and not isinstance(world, PatchPopulation):
         best = int(np.argmax(np.sum(coef * (world.moment @ coef), axis=0)))
         weights = np.sort(np.delete(coef[:, best], best))[::-1]
         order = np.arange(d - 1)

@@ -18,7 +18,7 @@ from mssl.chapters.worlds import two_level
 from mssl.covariance import Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import histogram, theory_line
+from mssl.figures.style import FREE_LAYOUT, histogram, theory_line
 from mssl.figures.table import Table
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory
@@ -30,11 +30,11 @@ def _moving_unit(rng, *, d, n, strengths, bins, points) -> Table:
     law = SSRTheory(base, n, RIDGE).spiked_ensemble.spectrum
     low, high = law.edges[0], law.edges[-1]
     grid = low + (high - low) * 0.5 * (1 - np.cos(np.linspace(0, np.pi, points)))
-    parts = [("density", 0.0, grid, grid, law.density(grid))]
+    parts: list[tuple] = [("density", 0.0, grid, grid, law.density(grid))]
 
     def draw_all(_):
         found = []
-        s, b, power = second_moments(noise), noise.T @ factor / n, np.mean(factor**2)
+        s, b, power = second_moments(noise), noise.T @ factor / n, float(np.mean(factor**2))
         for strength in strengths:
             m, weights = symmetrised(with_signal(s, b, power, u, strength), RIDGE)
             nu, w = eigh(m)
@@ -111,7 +111,7 @@ def draw_transition_moving(data: Table, frame: int | None = None) -> Figure:
     threshold, predicted = data.where(part="threshold"), data.where(part="theory")
     bars = data.where(part="bars", strength=strength)
     # One layout for all frames: the axes stay in place when the slider moves.
-    fig = Figure(figsize=(5.2, 5.0), layout="none")
+    fig = Figure(figsize=(5.2, 5.0), layout=FREE_LAYOUT)
     above, below = fig.subplots(2, 1)
     fig.subplots_adjust(left=0.14, right=0.97, bottom=0.1, top=0.97, hspace=0.32)
     law = data.where(part="density")

@@ -70,6 +70,7 @@ def _single_unit(rng, *, d, strength, gamma, trials) -> Table:
     seen = simulate_eigenpairs(
         Spiked(Isotropic(d), strength, one), n, SINGLE_RIDGE, directions=one, trials=trials, rng=rng
     )
+    assert seen.standard_error is not None  # of a simulation
     value, error = (e.symmetric_overlaps[0, 0] for e in (seen, seen.standard_error))
     return _single_rows("measured", [strength], [d / n], [value], [error])
 

@@ -84,9 +84,9 @@ def diversity(data: PatchData, state: Parameters, batch) -> dict[str, float]:
     seen = attend(data, state, batch)
     rows = [seen.matrix(index) for index in range(len(batch))]
     return {
-        "nmi": float(np.mean([normalized_mutual_information(a) for a in rows])),
-        "entropy": float(np.mean([attention_entropy(a) for a in rows])),
-        "distance": float(np.mean([attention_distance(a, data.positions) for a in rows])),
+        "nmi": float(np.mean([float(normalized_mutual_information(a)) for a in rows])),
+        "entropy": float(np.mean([float(attention_entropy(a)) for a in rows])),
+        "distance": float(np.mean([float(attention_distance(a, data.positions)) for a in rows])),
     }
 
 

@@ -111,6 +111,7 @@ def critical_limits():
     for globe, local in ((0.8, 0.5), (0.6, 0.4), (0.6, 0.5)):  # gaps 0.1, -0.2, -0.3
         for patches in (10**6, 10**8, 10**10, 10**12):
             data = PatchData.from_exponents(patches, 3, globe, local, 0.5, 1.0, 0.5)
+            assert isinstance(data.local_size, int)  # exponents give one size
             c, s = data.global_size / patches, data.local_size / patches
             unit = unit_weight(data, TEMPERATURE, 8)
             turning, critical = critical_weights(data)
@@ -167,7 +168,7 @@ def powers():
             critical_weights(PatchData.from_exponents(n, 3, globe, local, 0.5, 1.0, 0.5))
             for n in sizes
         ]
-        slopes = np.log(np.divide(*weights[::-1])) / np.log(sizes[1] / sizes[0])
+        slopes = np.log(np.divide(weights[1], weights[0])) / np.log(sizes[1] / sizes[0])
         largest = max(largest, np.abs(slopes - [1.0, max(1.0, 1.0 - gap)]).max())
     return Check(
         NUMERICAL,
@@ -190,15 +191,16 @@ def race():
     for mask, rho in ((0.5, 1.3), (0.25, 4.0), (0.75, 20.0)):
         g = rho / (1 - mask)
         # In v = exp(-z y) the divergence is where v reaches 0.
-        found = solve_ivp(
+        events = solve_ivp(
             lambda t, v, g=g, rho=rho: -a * z**4 * (g + (rho - 1) / v),
             (0.0, 1e3),
             [1.0],
             events=_reached,
             rtol=1e-10,
             atol=1e-12,
-        ).t_events[0][0]
-        deviations.append(found / (theta(rho, mask) / (a * z**4)) - 1)
+        ).t_events
+        assert events is not None  # one was asked for
+        deviations.append(events[0][0] / (theta(rho, mask) / (a * z**4)) - 1)
     times = numerical(np.array(deviations) + 1, np.ones(3), "three mask rates and weights", 1e-4)
     limits, scale = [], 1e-7  # P^Delta
     for mask in (0.25, 0.5, 0.75):
@@ -248,7 +250,11 @@ def ideal_attention():
         checks.append(numerical(found, expected, "60 patches, areas of 24 and 6, random masks"))
     same = np.tile(rng.dirichlet(np.ones(60)), (60, 1))
     none = Check(
-        NUMERICAL, abs(normalized_mutual_information(same)), "absolute", 1e-12, "60 equal rows"
+        NUMERICAL,
+        abs(float(normalized_mutual_information(same))),
+        "absolute",
+        1e-12,
+        "60 equal rows",
     )
     return worst(*checks, none, _alike())
 

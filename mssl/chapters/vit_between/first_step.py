@@ -20,7 +20,8 @@ def _local_slopes(data: PatchData, gradient: Parameters) -> tuple[float, float]:
 def start_velocities(data: PatchData, rng, batches: int) -> tuple[np.ndarray, list[np.ndarray]]:
     """Velocities batch by batch, (batches, 4), and the two mean gradients of each half."""
     zero, parts = Parameters.zeros(data), (MAE(), Contrastive(TEMPERATURE))
-    rows, totals = [], [[0.0, 0.0], [0.0, 0.0]]
+    size = zero.phi.size + zero.upsilon.size
+    rows, totals = [], [np.zeros((2, size)), np.zeros((2, size))]
     for index in range(batches):
         batch = data.draw(BATCH, rng, views=2)
         row = []
@@ -28,6 +29,6 @@ def start_velocities(data: PatchData, rng, batches: int) -> tuple[np.ndarray, li
             slope = part.loss_and_gradient(data, zero, batch)[1]
             row += _local_slopes(data, slope)
             flat = np.concatenate([slope.phi.ravel(), slope.upsilon.ravel()])
-            totals[index % 2][j] = totals[index % 2][j] + flat
+            totals[index % 2][j] += flat
         rows.append(row)
     return np.array(rows), totals

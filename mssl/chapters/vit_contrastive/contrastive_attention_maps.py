@@ -55,6 +55,7 @@ def draw_maps(data: Table) -> Figure:
     times = data.unique("time")
     fig = Figure(figsize=(7.2, 3.5))
     axes = fig.subplots(2, len(times))
+    shown = None
     for top, (line, (name, rows)) in enumerate(zip(axes, data.groups("setting"), strict=True)):
         for ax, (time, cell) in zip(line, rows.groups("time"), strict=True):
             shown = picture(ax, cell)

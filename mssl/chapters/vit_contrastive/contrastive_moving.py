@@ -11,6 +11,7 @@ from mssl.chapters.vit_contrastive.worlds import PENALTY, TEMPERATURE
 from mssl.chapters.worlds import setting
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
+from mssl.figures.style import FREE_LAYOUT
 from mssl.figures.table import Table
 from mssl.vit import MAE, Contrastive
 
@@ -72,9 +73,10 @@ def draw_moving(data: Table, frame: int | None = None) -> Figure:
     """Draw one moment: both patches under both objectives."""
     frames = data.unique("frame")
     frame = len(frames) - 1 if frame is None else frame
-    fig = Figure(figsize=(4.6, 5.4), layout="none")
+    fig = Figure(figsize=(4.6, 5.4), layout=FREE_LAYOUT)
     axes = fig.subplots(2, 2)
     fig.subplots_adjust(left=0.09, right=0.98, bottom=0.17, top=0.94, wspace=0.06, hspace=0.06)
+    shown = None
     for column, word in zip(axes.T, _COURSES, strict=True):
         for ax, query in zip(column, ("local", "global"), strict=True):
             shown = picture(ax, data.where(objective=word, query=query, frame=frames[frame]))

@@ -84,6 +84,7 @@ def draw_attention_maps(data: Table) -> Figure:
     times = data.unique("time")
     fig = Figure(figsize=(7.2, 3.5))
     axes = fig.subplots(2, len(times))
+    shown = None
     for top, (line, (name, rows)) in enumerate(zip(axes, data.groups("setting"), strict=True)):
         for ax, (time, cell) in zip(line, rows.groups("time"), strict=True):
             # Against uniform attention, so that looking away and looking at have two colours.
@@ -97,6 +98,7 @@ def draw_attention_maps(data: Table) -> Figure:
             if top == 0:
                 ax.set_title(f"t = {time:g}")
         line[0].set_ylabel(name)
+    assert shown is not None  # a table has a row
     bar = fig.colorbar(
         shown,
         ax=axes,

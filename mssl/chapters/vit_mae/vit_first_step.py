@@ -28,6 +28,10 @@ def first_rates(data: PatchData) -> tuple[float, float]:
     own, globe : float
         Under gradient flow of the population loss, visible counts and strengths averaged exactly.
     """
+    if not isinstance(data.local_size, int):
+        raise ValueError(
+            f"first_rates needs local areas of equal size, got {data.local_size}; give one size."
+        )
     P, h, K = data.n_patches, data.n_hidden, data.n_clusters
     V, s, g, others = P - h, data.local_size, data.global_size, data.n_local - 1
     k = np.arange(2, 5)

@@ -18,7 +18,7 @@ FAMILIES = {"positive gap": (0.9, 0.6), "negative gap": (0.75, 0.7)}
 
 
 @cache
-def _times(name: str, n_patches: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _times(name: str, n_patches: int) -> tuple[tuple[float, ...], ...]:
     data = PatchData.from_exponents(n_patches, 3, *FAMILIES[name], 0.5, 1.0, 0.5)
     names = ("unlearning", "crossing", "learning")
     return tuple(

@@ -68,8 +68,9 @@ def _local_pairs(method, variances, n, strength, size, ridge, trials):
         model, n, **option, directions=u, method=CALLS[method], trials=trials, rng=9, n_jobs=1
     )
     mean = [seen.eigenvalues[0], seen.symmetric_overlaps[0, 0]]
-    error = [e[0] for e in (seen.standard_error.eigenvalues,
-                            seen.standard_error.symmetric_overlaps[:, 0])]  # fmt: skip
+    spread = seen.standard_error
+    assert spread is not None  # of a simulation
+    error = [spread.eigenvalues[0], spread.symmetric_overlaps[0, 0]]
     if method == "masked_regression":
         mean[0] = 1 / (1 - mean[0])
         error[0] *= mean[0] ** 2

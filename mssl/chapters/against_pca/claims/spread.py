@@ -101,7 +101,7 @@ def limits() -> Check:
     ratio = few.p[0, 0] / few.p[0, 1]  # v(1 + bv') / (v'(1 + bv))
     slope = (ratio / low - 1 / high) / (1 - ratio)
     root = brentq(
-        lambda k: gamma * noise.mean(noise.variances / (noise.variances + k)) - 1, 1e-9, 99
+        lambda k: float(gamma * noise.mean(noise.variances / (noise.variances + k)) - 1), 1e-9, 99
     )
     if not slope < 1 / root:
         return violation(1.0, "the bound on b for n < d fails")

@@ -122,7 +122,7 @@ def _sampled_gaps(imaginary, trials=16000):
         for matrix, limit in zip([q, q @ together @ q], limits, strict=False):
             blocks = matrix.reshape(trials, copies, base, copies, base)
             seen = measure(np.einsum("tcicj->tij", blocks) / copies) - measure(limit)
-            parts += [seen.real, seen.imag] if imaginary else [seen.real]
+            parts += [np.real(seen), np.imag(seen)] if imaginary else [np.real(seen)]
         gaps.append(mean_and_error(np.concatenate(parts, axis=1)))
     return gaps
 
@@ -198,7 +198,7 @@ def complex_equivalent():
     def measure(matrix):
         bilinear = (vectors.T @ matrix @ vectors)[np.triu_indices(4)]
         values = np.append(bilinear, np.diag(matrix)[:40].reshape(5, 8).mean(axis=1))
-        return np.append(values.real, values.imag)
+        return np.append(np.real(values), np.imag(values))
 
     seen = []
     for _ in range(trials):

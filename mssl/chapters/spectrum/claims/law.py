@@ -209,7 +209,7 @@ def support() -> Check:
                     if j != i:
                         others = others * factor
                 total = total + np.poly1d([count * v / n, 0.0]) * others
-            real = total.roots[np.abs(total.roots.imag) < 1e-9].real
+            real = np.real(total.roots[np.abs(np.imag(total.roots)) < 1e-9])
             falling = False
             for t in real:
                 g = 1.0 / (t * w + floor - zeta)

@@ -12,7 +12,7 @@ from mssl.regression import MaskedRegression
 from mssl.theory import SSRTheory, solve_kappa
 
 
-def _solve_t(sigma_d, floor, n, zeta, start=1.0):
+def _solve_t(sigma_d, floor, n, zeta, start: complex = 1.0):
     """Root of the equation for t at one complex zeta, by the iteration of the chapter."""
     t, eye = complex(start), np.eye(len(sigma_d))
     for _ in range(4000):

@@ -104,7 +104,10 @@ def pairs(model, n, ridge, trials, seed, ranks=(0,)):
 def prediction(model, n, ridge=RIDGE, rank=0):
     """Position, overlaps with every direction (right, left, symmetric), and the score."""
     bulk = Bulk.of(model, n, ridge)
-    t, z, y = bulk.outlier(model.strengths, model.directions, rank)
+    found = bulk.outlier(model.strengths, model.directions, rank)
+    if found is None:
+        raise ValueError(f"No outlier of rank {rank} stands above the bulk; make it stronger.")
+    t, z, y = found
     sigma_y, d = model.apply(y), bulk.weights
     overlaps = [
         bulk.overlap(t, z, y, sigma_y, x * shape, b)

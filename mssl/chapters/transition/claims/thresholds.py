@@ -36,7 +36,10 @@ def critical_powers():
     values = []
     for epsilon in (0.02, 0.01):
         strength = np.array([critical * (1 + epsilon)])
-        root, z, y = bulk.outlier(strength, model.directions)
+        found = bulk.outlier(strength, model.directions)
+        if found is None:
+            return failed("no outlier above its threshold")
+        root, z, y = found
         sigma_y = bulk.noise * y + strength * u * (u @ y)
         values.append([z - edge, bulk.overlap(root, z, y, sigma_y, u, np.ones(d))])
     powers = np.log2(np.array(values[0]) / np.array(values[1]))
