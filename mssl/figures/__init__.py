@@ -1,4 +1,4 @@
-"""Figures: one computation and one drawing each, with data, alternative text and caption.
+"""What all figures are made with: a computation and a drawing each, with data and words.
 
 ``python -m mssl figures`` writes them all; in a notebook ``mssl.figures.display(name)`` shows one.
 """
