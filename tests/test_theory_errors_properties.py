@@ -572,3 +572,13 @@ def test_the_better_of_two_local_minima_is_taken():
         if places.size == 2:
             sides.add(bool(errors[places[0]] < errors[places[1]]))
     assert sides == {False, True}
+
+
+@pytest.mark.parametrize("quiet", [1e-6, 1e-9, 1e-12])
+def test_a_spike_on_one_quiet_coordinate_is_its_variance(quiet):
+    """All coordinates are independent, so that none of them is predicted."""
+    variances = np.geomspace(1.0, quiet, 12)
+    u = np.eye(12)[:, [9, 11]]
+    model = Spiked(Diagonal(variances), [65.87, 3.0], u)
+    found = SSRTheory(model, 20, 0.1).bayes_error_by_coordinate
+    np.testing.assert_allclose(found, model.diagonal(), rtol=1e-12)

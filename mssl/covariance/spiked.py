@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from .._types import Array, Number, OneOrEach
 from ..validation import positive_vector, real_copy, unit_columns
 from .base import Covariance, Resolvent, columns, row_products
+from .diagonal import Diagonal, Isotropic
 from .signal import Signal, is_positive
 from .singular import rescaled, spiked_limit
 
@@ -79,7 +80,6 @@ class Spiked(Covariance):
         """Four bases with one to three directions."""
         from .ar1 import AR1
         from .circulant import Circulant
-        from .diagonal import Diagonal, Isotropic
 
         rng = np.random.default_rng(3)
 
@@ -123,7 +123,9 @@ class Spiked(Covariance):
             limit = spiked_limit(core, loadings)
             if limit is not None:
                 return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
-        if is_positive(shift) and is_positive(scale):
+        # Independent coordinates have a resolvent without any shift, too.
+        free = isinstance(self.base._unfolded()[0], Diagonal | Isotropic) and np.all(shift == 0)
+        if (free or is_positive(shift)) and is_positive(scale):
             drowned = self._drowned(scale * base.diagonal)
             if drowned.size:
                 return self._lifted(shift, scale, drowned)
