@@ -1,26 +1,32 @@
 """What must happen: deterministic equivalents of masked regression, as numbers."""
 
+from .atoms import Atom
+from .best import (
+    OptimalMasking,
+    OptimalRidge,
+    optimal_mask_rate,
+    optimal_masked_ridge,
+    optimal_masking,
+    optimal_ridge,
+)
+from .coefficients import CoefficientSpectrum
+from .diagonal_replacement import DiagonalReplacement, diagonal_replacement_bound
 from .elliptical import EllipticalRisk, elliptical_risk
 from .ensemble import Ensemble
 from .equivalents import Equivalent, solve_kappa
 from .finite_size import finite_size_train_error
 from .masked import (
-    DiagonalReplacement,
     MaskedErrors,
-    OptimalMasking,
-    diagonal_replacement_bound,
     equivalent_ridge,
     mask_penalty,
     masked_bayes_error_by_coordinate,
-    optimal_mask_rate,
-    optimal_masked_ridge,
-    optimal_masking,
     solve_masked,
 )
+from .outliers import Outlier, Spike
 from .pca import PCASpike, PCATheory
-from .risk import OptimalRidge, SSRTheory, bayes_error_by_coordinate, optimal_ridge
-from .spectrum import Atom, CoefficientSpectrum, Spectrum
-from .spikes import Outlier, Spike, SpikedEnsemble, split_spikes
+from .risk import SSRTheory, bayes_error_by_coordinate
+from .spectrum import Spectrum
+from .spikes import SpikedEnsemble, split_spikes
 from .threshold import critical_strength
 
 __all__ = [

@@ -9,7 +9,8 @@ import numpy as np
 from .._types import Array
 from ..covariance import AR1, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
 from ..validation import covariance_model
-from .ensemble import SMALL, unscaled
+from .ensemble import SMALL
+from .law import unscaled
 
 __all__ = ["split_spikes"]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
 
 from .._types import Array, Points, Scalar
-from ..covariance import AR1, Blocks, Circulant, Covariance, Dense, Diagonal, Isotropic, Scaled
+from ..covariance import Circulant, Covariance, Dense
 from ..exceptions import ConvergenceError
+from .law import Law, joint_law, merged, unscaled
 from .pencil import Pencil
 from .state import StoredByFields
 
@@ -19,21 +19,18 @@ __all__ = ["Ensemble"]
 
 # Products of points and atoms that are worked on at once; keeps the arrays inside the cache.
 CHUNK = 1 << 16
+
 # Distinct atoms above which a starting point is first found with a coarser law.
 FINE = 600
+
 # Largest imaginary part of rho in units of rho, for places where the equation has a pole.
 HIGHEST = 1e60
+
 # Newton steps after which a double root may be as far from zero as the traces of a model are noisy.
 STALLED, NOISE = 20, 1e-11
+
 # Coordinates up to which dense algebra is faster than any structure.
 SMALL = 128
-
-
-def unscaled(covariance: Covariance) -> Covariance:
-    """The model in the units it was made in."""
-    while isinstance(covariance, Scaled):
-        covariance = covariance.base
-    return covariance
 
 
 class Traces(NamedTuple):
@@ -43,15 +40,6 @@ class Traces(NamedTuple):
     slope: Array  # dF/ds
     drift: Array  # dF/dz
     stieltjes: Array  # (1/d) Tr D^-1 R
-
-
-class Law(NamedTuple):
-    """Commuting Sigma, D and beta: joint eigenvalues with multiplicities."""
-
-    variances: Array
-    weights: Array
-    counts: Array
-    floors: Array | float
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +139,7 @@ class Ensemble(StoredByFields):
     @cached_property
     def law(self) -> Law | None:
         """The joint law of the eigenvalues of Sigma and D, or None when they do not commute."""
-        return _law(self.covariance, self.weights, self.floor)
+        return joint_law(self.covariance, self.weights, self.floor)
 
     @cached_property
     def population_trace(self) -> float:
@@ -277,7 +265,9 @@ class Ensemble(StoredByFields):
         """Ways to a starting point, the cheapest first."""
         law = self.law
         if law is not None and law.counts.size > FINE:
-            yield lambda z: _Coarse(self, law).solve_or_nan(z)
+            coarse = replace(self)  # nearby atoms merged
+            coarse.__dict__["law"] = merged(law)
+            yield coarse.solve_or_nan
         real = not np.any(z.imag)
         if self.law is None and real:
             yield self._descend_in_shrinkage
@@ -433,61 +423,6 @@ class Ensemble(StoredByFields):
         return s, right
 
 
-def _law(covariance: Covariance, weights: Array, floor: Array | float) -> Law | None:
-    covariance, weights = _absorbed(covariance, weights, floor)
-    if isinstance(covariance, Diagonal | Isotropic):
-        return _distinct(covariance.diagonal(), weights, floor)
-    if np.ndim(floor):
-        return None
-    if np.ptp(weights) <= 1e-12 * weights[0]:
-        values = _eigenvalues(covariance)
-        constant = np.full(covariance.d, weights[0])
-        return None if values is None else _distinct(values, constant, floor)
-    if isinstance(covariance, Dense) and floor == 0:
-        root = np.sqrt(weights)
-        values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
-        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), floor)
-    return None
-
-
-def _eigenvalues(covariance: Covariance) -> Array | None:
-    """All eigenvalues of Sigma, for a model that has them without a matrix of its size."""
-    if isinstance(covariance, Blocks):
-        size, own = covariance.sizes, covariance.variances * (1.0 - covariance.correlations)
-        shared = own + covariance.variances * covariance.correlations * size
-        return np.concatenate([np.repeat(own, size - 1), np.maximum(shared, 0.0)])
-    if isinstance(covariance, AR1) and covariance.d <= 5000:
-        return 1.0 / eigh_tridiagonal(*covariance.precision(), eigvals_only=True)
-    values = getattr(covariance, "eigenvalues", None)
-    return None if values is None else np.asarray(values)
-
-
-def _absorbed(
-    covariance: Covariance, weights: Array, floor: Array | float
-) -> tuple[Covariance, Array]:
-    """A model and weights of the same law, without scales where these can be absorbed."""
-    while isinstance(covariance, Scaled):
-        # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
-        # beta belongs to C^-2; only a plain diagonal model can absorb both.
-        base, scales = covariance.base, covariance.scales
-        if np.ndim(floor) == 0 and floor == 0:
-            covariance, weights = base, scales**2 * weights
-        elif not isinstance(base, Diagonal | Isotropic | Scaled):
-            break
-        elif isinstance(base, Scaled):
-            covariance = Scaled(base.base, base.scales * scales)
-        else:
-            covariance = Diagonal(scales**2 * base.diagonal())
-    return covariance, weights
-
-
-def _distinct(variances: Array, weights: Array, floor: Array | float) -> Law:
-    rows = [variances, weights] + ([floor] if np.ndim(floor) else [])
-    values, counts = np.unique(np.stack(rows), axis=1, return_counts=True)
-    floors = values[2] if np.ndim(floor) else floor
-    return Law(values[0], values[1], counts.astype(float), floors)
-
-
 def _law_traces(ensemble: Ensemble, law: Law, s: Points, z: Points) -> Traces:
     n, d, beta = ensemble.n_samples, ensemble.d, law.floors
     v, w, m = law.variances, 1.0 / law.weights, law.counts
@@ -554,31 +489,3 @@ def _model_traces(ensemble: Ensemble, s: Scalar, z: Scalar):
         stieltjes = np.sum(r.diagonal / ensemble.weights) / d
     rho = ensemble.shrinkage
     return rho * s - 1.0 + s * t1, rho + t1 - s * t2, s * cross, stieltjes
-
-
-class _Coarse(Ensemble):
-    """The same ensemble with nearby atoms merged, to find starting points cheaply."""
-
-    def __init__(self, ensemble: Ensemble, law: Law):
-        with np.errstate(divide="ignore"):
-            height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))
-        bins = np.linspace(height.min(), height.max(), 300)
-        group = np.digitize(height, bins)
-        _, group = np.unique(group, return_inverse=True)
-        counts = np.bincount(group, law.counts)
-        merged = Law(
-            np.bincount(group, law.counts * law.variances) / counts,
-            np.bincount(group, law.counts * law.weights) / counts,
-            counts,
-            np.bincount(group, law.counts * law.floors) / counts
-            if np.ndim(law.floors)
-            else law.floors,
-        )
-        super().__init__(
-            ensemble.covariance,
-            ensemble.n_samples,
-            ensemble.weights,
-            ensemble.floor,
-            ensemble.shrinkage,
-        )
-        self.__dict__["law"] = merged

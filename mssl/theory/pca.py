@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from ..covariance import Covariance
 from ..validation import covariance_model, first_few, positive_integer
 from .bulk import Units
+from .outliers import Outlier
 from .spectrum import Spectrum
-from .spikes import Outlier, SpikedEnsemble
+from .spikes import SpikedEnsemble
 from .state import StoredByFields
 
 __all__ = ["PCASpike", "PCATheory"]

@@ -7,28 +7,26 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 
 from ..covariance import Covariance
 from ..covariance.base import conditional_variances
 from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, non_negative, open_unit, positive_integer
 from .bulk import Units
-from .equivalents import Equivalent, least_kappa, solve_kappa
+from .coefficients import CoefficientSpectrum
+from .equivalents import Equivalent, solve_kappa
 from .finite_size import corrected
 from .masked import (
     MaskedErrors,
-    log_grid,
     mask_penalty,
     masked_bayes_error_by_coordinate,
     solve_masked,
-    spectral_range,
 )
-from .spectrum import CoefficientSpectrum
-from .spikes import Outlier, Spike, SpikedEnsemble
+from .outliers import Outlier, Spike
+from .spikes import SpikedEnsemble
 from .state import StoredByFields
 
-__all__ = ["OptimalRidge", "SSRTheory", "bayes_error_by_coordinate", "optimal_ridge"]
+__all__ = ["SSRTheory", "bayes_error_by_coordinate"]
 
 
 def bayes_error_by_coordinate(covariance: Covariance) -> np.ndarray:
@@ -377,110 +375,3 @@ class SSRTheory(StoredByFields):
             coef_norm=self.coef_norm,
             **values,
         )
-
-
-@dataclass(frozen=True)
-class OptimalRidge:
-    """The ridge that minimises the test error, with the error it reaches.
-
-    Attributes
-    ----------
-    ridge : float
-        The minimiser: 0 when the ridgeless limit is best, infinity when predicting nothing is.
-    kappa : float
-        The kappa that belongs to it.
-    test_error : float
-        The test error there.
-    """
-
-    ridge: float
-    kappa: float
-    test_error: float
-
-
-def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
-    r"""Find the ridge that minimises the test error.
-
-    .. math:: \lambda^\star = \arg\min_\lambda \mathcal E^{\rm test}(\lambda), \qquad
-              \lambda(\kappa) = \kappa\,\Big(1 - \frac1n \mathrm{Tr}\,\Sigma R\Big)
-
-    The search runs over :math:`\kappa`, in which everything is explicit: a grid from far below the
-    least eigenvalue to far above the trace, then a bounded scalar minimisation around each of its
-    minima.
-
-    Implements :theorem:`prop-best-ridge`.
-
-    Parameters
-    ----------
-    covariance : Covariance
-        Population model with d coordinates.
-    n_samples : int
-        Number of samples n.
-
-    Returns
-    -------
-    OptimalRidge
-
-    Notes
-    -----
-    The test error approaches :math:`\Sigma_{kk}` as the ridge grows, from below unless Sigma is
-    diagonal. An infinite best ridge is therefore returned only for models so close to diagonal
-    that predicting nothing is within 1e-9 of the best, which is what rounding leaves to tell.
-
-    There can be several local minima. Two points of the grid to a decade suffice to see them: the
-    error is made of means of :math:`s/(s + \kappa)` and its powers over the spectrum, each of which
-    takes about a decade of :math:`\kappa` to fall.
-
-    A singular Sigma of rank r < n has a limit of the error at ridge 0, the Bayes error over
-    :math:`1 - r/n`, although the predictor has none. For r = n the limit exists only where all
-    coordinates follow from the others. Where no ridge would be best and there is no limit, the
-    answer is the least ridge of the grid.
-    """
-    covariance_model(covariance)
-    n = positive_integer(n_samples, "n_samples")
-    least, most = spectral_range(covariance)
-    limit = least_kappa(covariance, n)
-
-    def evaluate(log_excess: float):
-        kappa = limit + np.exp(log_excess)
-        r = covariance.resolvent(kappa)
-        share = 1.0 - r.sigma_trace / n
-        error = np.mean(r.population_error) / (share + r.sigma_shift_trace / n)
-        return kappa * share, kappa, float(error)
-
-    grid = log_grid(1e-6 * least, 1e6 * most, 2.0)
-    errors = np.array([evaluate(g)[2] for g in grid])
-    best = int(np.argmin(errors))
-    nothing = covariance.trace() / covariance.d
-    if best == len(grid) - 1 or errors[best] > nothing * (1.0 - 1e-9):
-        return OptimalRidge(np.inf, np.inf, nothing)
-    if best == 0:
-        return _ridgeless(covariance, n, nothing, limit) or OptimalRidge(
-            *map(float, evaluate(grid[0]))
-        )
-    inner = errors[1:-1]
-    low = {best, *(1 + np.flatnonzero((inner < errors[:-2]) & (inner < errors[2:])))}
-    found = [
-        minimize_scalar(
-            lambda g: evaluate(g)[2],
-            bounds=(grid[i - 1], grid[i + 1]),
-            method="bounded",
-            # A minimum is flat: rounding of the error hides about 1e-8 of its place anyway.
-            options={"xatol": 1e-7},
-        )
-        for i in sorted(low)
-    ]
-    return OptimalRidge(*(float(v) for v in evaluate(min(found, key=lambda f: f.fun).x)))
-
-
-def _ridgeless(covariance: Covariance, n: int, unit: float, kappa: float) -> OptimalRidge | None:
-    """The limit of no ridge, where kappa is as given; None where the error has no limit."""
-    if kappa == 0.0:
-        error = float(np.mean(bayes_error_by_coordinate(covariance)))
-        # The degrees of freedom at a vanishing kappa are the rank.
-        rank = round(float(covariance.resolvent(1e-13 * unit).sigma_trace))
-        if error == 0.0 or rank < n:
-            return OptimalRidge(0.0, 0.0, error / (1.0 - rank / n) if error else 0.0)
-        return None
-    theory = SSRTheory(covariance, n, 0.0)
-    return OptimalRidge(0.0, theory.kappa, theory.test_error)

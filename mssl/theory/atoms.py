@@ -1,0 +1,106 @@
+"""Eigenvalues that a whole fraction of the eigenvectors share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._types import Array
+from ..covariance import Covariance
+from .ensemble import Ensemble
+
+__all__ = ["Atom", "frozen_atoms", "hard_places", "level_groups", "level_place", "shared_levels"]
+
+
+@dataclass(frozen=True)
+class Atom:
+    """A single eigenvalue that a whole fraction of the eigenvectors share.
+
+    Attributes
+    ----------
+    position : float
+        The eigenvalue.
+    mass : float
+        Its fraction of all d eigenvalues.
+    """
+
+    position: float
+    mass: float
+
+
+def level_groups(ensemble: Ensemble):
+    """Coordinates with equal beta D, as a list of index arrays."""
+    if not np.any(ensemble.floor):
+        return [np.arange(ensemble.d)]
+    key = ensemble.levels if ensemble.graded else ensemble.weights
+    order = np.argsort(key, kind="stable")
+    sorted_ = key[order]
+    cut = np.flatnonzero(np.diff(sorted_) > 1e-9 * sorted_[1:]) + 1
+    return np.split(order, cut)
+
+
+def level_place(ensemble: Ensemble, group: Array):
+    """The common beta D of a group."""
+    if ensemble.graded:
+        return float(np.mean(ensemble.levels[group]))
+    return ensemble.floor * float(np.mean(ensemble.weights[group]))
+
+
+def hard_places(ensemble: Ensemble):
+    """Places beta D_j shared by exactly n coordinates: the density may diverge there."""
+    return [
+        float(ensemble.levels[group[0]])
+        for group in level_groups(ensemble)
+        if group.size == ensemble.n_samples
+    ]
+
+
+def frozen_atoms(ensemble: Ensemble):
+    r"""Atoms of M: beta D_j, where more coordinates share D_j than samples or rank can lift.
+
+    Vectors on the m coordinates with D_k = D_j that Sigma's samples annihilate are eigenvectors
+    of M with eigenvalue beta D_j, and there are m - min(n, rank of Sigma on them).
+    """
+    d, n = ensemble.d, ensemble.n_samples
+    null = _null_weight(ensemble.covariance)
+    for group in level_groups(ensemble):
+        if group.size <= n and null[group].sum() < 0.5:
+            continue
+        rank = _rank(ensemble.covariance, group, null)
+        count = group.size - min(n, rank)
+        if count > 0:
+            yield Atom(float(level_place(ensemble, group)), count / d)
+
+
+def _null_weight(covariance: Covariance):
+    """Diagonal of the projector on the kernel of Sigma."""
+    tiny = 1e-13 * covariance.trace() / covariance.d
+    return (
+        np.clip(tiny * covariance.resolvent(tiny).diagonal, 0.0, 1.0)
+        if tiny
+        else np.ones(covariance.d)
+    )
+
+
+def _rank(covariance: Covariance, group: Array, null: Array):
+    """Rank of Sigma on a group of coordinates."""
+    if null.sum() < 0.5:
+        return group.size
+    if group.size == covariance.d:
+        return covariance.d - round(float(null.sum()))
+    # All other coordinates are frozen by a huge shift.
+    scale = covariance.trace() / covariance.d
+    shift = np.full(covariance.d, 1e13 * scale)
+    shift[group] = 1e-11 * scale
+    part = shift[group] * covariance.resolvent(shift).diagonal[group]
+    return group.size - round(float(part.sum()))
+
+
+def shared_levels(ensemble: Ensemble):
+    """Places beta D_j shared by many coordinates, each in a gap of the support or at its end."""
+    return [
+        level_place(ensemble, group)
+        for group in level_groups(ensemble)
+        if group.size >= max(min(2, ensemble.n_samples), ensemble.n_samples // 20)
+    ]

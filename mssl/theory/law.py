@@ -1,0 +1,100 @@
+"""Commuting Sigma, D and beta: their joint eigenvalues."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import eigh_tridiagonal
+
+from .._types import Array
+from ..covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled
+
+__all__ = ["Law", "joint_law", "merged", "unscaled"]
+
+
+def unscaled(covariance: Covariance) -> Covariance:
+    """The model in the units it was made in."""
+    while isinstance(covariance, Scaled):
+        covariance = covariance.base
+    return covariance
+
+
+class Law(NamedTuple):
+    """Commuting Sigma, D and beta: joint eigenvalues with multiplicities."""
+
+    variances: Array
+    weights: Array
+    counts: Array
+    floors: Array | float
+
+
+def joint_law(covariance: Covariance, weights: Array, floor: Array | float) -> Law | None:
+    """The joint law of the eigenvalues of Sigma and D, or None when they do not commute."""
+    covariance, weights = _absorbed(covariance, weights, floor)
+    if isinstance(covariance, Diagonal | Isotropic):
+        return _distinct(covariance.diagonal(), weights, floor)
+    if np.ndim(floor):
+        return None
+    if np.ptp(weights) <= 1e-12 * weights[0]:
+        values = _eigenvalues(covariance)
+        constant = np.full(covariance.d, weights[0])
+        return None if values is None else _distinct(values, constant, floor)
+    if isinstance(covariance, Dense) and floor == 0:
+        root = np.sqrt(weights)
+        values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
+        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), floor)
+    return None
+
+
+def _eigenvalues(covariance: Covariance) -> Array | None:
+    """All eigenvalues of Sigma, for a model that has them without a matrix of its size."""
+    if isinstance(covariance, Blocks):
+        size, own = covariance.sizes, covariance.variances * (1.0 - covariance.correlations)
+        shared = own + covariance.variances * covariance.correlations * size
+        return np.concatenate([np.repeat(own, size - 1), np.maximum(shared, 0.0)])
+    if isinstance(covariance, AR1) and covariance.d <= 5000:
+        return 1.0 / eigh_tridiagonal(*covariance.precision(), eigvals_only=True)
+    values = getattr(covariance, "eigenvalues", None)
+    return None if values is None else np.asarray(values)
+
+
+def _absorbed(
+    covariance: Covariance, weights: Array, floor: Array | float
+) -> tuple[Covariance, Array]:
+    """A model and weights of the same law, without scales where these can be absorbed."""
+    while isinstance(covariance, Scaled):
+        # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
+        # beta belongs to C^-2; only a plain diagonal model can absorb both.
+        base, scales = covariance.base, covariance.scales
+        if np.ndim(floor) == 0 and floor == 0:
+            covariance, weights = base, scales**2 * weights
+        elif not isinstance(base, Diagonal | Isotropic | Scaled):
+            break
+        elif isinstance(base, Scaled):
+            covariance = Scaled(base.base, base.scales * scales)
+        else:
+            covariance = Diagonal(scales**2 * base.diagonal())
+    return covariance, weights
+
+
+def _distinct(variances: Array, weights: Array, floor: Array | float) -> Law:
+    rows = [variances, weights] + ([floor] if np.ndim(floor) else [])
+    values, counts = np.unique(np.stack(rows), axis=1, return_counts=True)
+    floors = values[2] if np.ndim(floor) else floor
+    return Law(values[0], values[1], counts.astype(float), floors)
+
+
+def merged(law: Law, bins: int = 300) -> Law:
+    """The same law with nearby atoms as one, at their means."""
+    with np.errstate(divide="ignore"):
+        height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))
+    group = np.digitize(height, np.linspace(height.min(), height.max(), bins))
+    _, group = np.unique(group, return_inverse=True)
+    counts = np.bincount(group, law.counts)
+
+    def mean(values: Array) -> Array:
+        return np.bincount(group, law.counts * values) / counts
+
+    floors = mean(np.asarray(law.floors)) if np.ndim(law.floors) else law.floors
+    return Law(mean(law.variances), mean(law.weights), counts, floors)
