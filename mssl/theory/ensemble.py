@@ -172,8 +172,9 @@ class Ensemble(StoredByFields):
         if self.pencil is not None:
             n, rho = self.n_samples, self.shrinkage
             t1, t2, cross, inverse = self.pencil.traces(s, z)
-            excess, slope = rho * s - 1.0 + s * t1 / n, rho + (t1 - s * t2) / n
-            return Traces(excess, slope, s * cross / n, inverse / self.d)
+            with np.errstate(invalid="ignore", over="ignore"):  # at a pole
+                excess, slope = rho * s - 1.0 + s * t1 / n, rho + (t1 - s * t2) / n
+                return Traces(excess, slope, s * cross / n, inverse / self.d)
         columns = [_model_traces(self, a, b) for a, b in zip(s, z, strict=True)]
         return Traces(*(np.array(c) for c in zip(*columns, strict=True)))
 

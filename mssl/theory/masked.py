@@ -35,6 +35,7 @@ from .state import StoredByFields
 __all__ = [
     "MaskedErrors",
     "equivalent_ridge",
+    "felt_penalty",
     "mask_penalty",
     "masked_bayes_error_by_coordinate",
     "solve_masked",
@@ -123,18 +124,9 @@ def masked_bayes_error_by_coordinate(covariance: Covariance, mask_rate: float) -
     ndarray of shape (n_features,)
     """
     noise = mask_penalty(covariance_model(covariance).diagonal(), 0.0, mask_rate)
-    return conditional_variances(covariance, noise)
-
-
-def _resolve(covariance: Covariance, n_samples: int, penalty: Array) -> tuple[Equivalent, Array]:
-    """The equivalent of the model in units of the penalty, and the penalty the population feels."""
-    if np.any(penalty <= 0.0):
-        where = first_few(np.flatnonzero(penalty <= 0.0))
-        raise ValueError(
-            f"ridge must be positive here: coordinates {where} have no variance and no penalty."
-        )
-    equivalent = solve_kappa(Scaled(covariance, penalty**-0.5), n_samples, 1.0)
-    return equivalent, equivalent.kappa * penalty
+    return (
+        conditional_variances(covariance, noise) if mask_rate else conditional_variances(covariance)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +216,9 @@ class MaskedErrors(StoredByFields):
         """:math:`w_k(V)`: what unit input noise of the coordinates' own variances adds."""
         return self.weighted_norm(self.variances)
 
+    def _noise_times(self, factor: float) -> Array | float:
+        return factor * self.noise if factor else 0.0
+
     def error_at(self, mask_rate: float) -> Array:
         r"""Error of A_hat on masks of another rate than that of its training.
 
@@ -241,7 +236,7 @@ class MaskedErrors(StoredByFields):
         """
         rate = open_unit(mask_rate, "mask_rate", zero_allowed=True)
         c = (1.0 - rate) / self.keep
-        error = c * c * self.residual + rate * (1.0 - rate) / self.keep**2 * self.noise
+        error = c * c * self.residual + self._noise_times(rate * (1.0 - rate) / self.keep**2)
         if c != 1.0:
             error = error + 2.0 * c * (1.0 - c) * self.alignment + (1.0 - c) ** 2 * self.variances
         return error
@@ -249,7 +244,7 @@ class MaskedErrors(StoredByFields):
     @cached_property
     def same(self) -> Array:
         r"""Test error at the training rate, :math:`u_k + \tau w_k(V)`."""
-        return self.residual + self.tau * self.noise
+        return self.residual + self._noise_times(self.tau)
 
     @cached_property
     def train(self) -> Array:
@@ -261,7 +256,7 @@ class MaskedErrors(StoredByFields):
 
         Implements :theorem:`prop-mask-train`.
         """
-        return self.visible_share**2 * self.residual + self.tau * self.noise
+        return self.visible_share**2 * self.residual + self._noise_times(self.tau)
 
     @cached_property
     def coef_norm(self) -> float:
@@ -283,6 +278,34 @@ class MaskedErrors(StoredByFields):
         return float(np.mean(self.error_at(evaluation)))
 
 
+def felt_penalty(variances: Array, kappa: float, ridge: float, mask_rate: float) -> Array:
+    r"""The penalty K that a population feels.
+
+    .. math:: K = \kappa\Lambda \quad (p > 0), \qquad K = \kappa I \quad (p = 0)
+
+    Without masks :math:`\kappa` is in units of variance, so that it has a limit as
+    :math:`\lambda \to 0`; with masks it is the factor by which :math:`\Lambda` grows.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (n_features,)
+        The diagonal of Sigma.
+    kappa : float
+        The solution for this ridge and mask rate.
+    ridge : float
+        :math:`\lambda \ge 0`.
+    mask_rate : float
+        p in [0, 1).
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+    """
+    if mask_rate == 0:
+        return np.full(np.shape(variances), kappa)
+    return kappa * mask_penalty(variances, ridge, mask_rate)
+
+
 def solve_masked(
     covariance: Covariance, n_samples: int, ridge: float, mask_rate: float
 ) -> tuple[Equivalent, MaskedErrors]:
@@ -302,19 +325,34 @@ def solve_masked(
     ridge : float
         :math:`\lambda \ge 0`; with masks, zero is no limit but a problem like others.
     mask_rate : float
-        p in (0, 1).
+        p in [0, 1); at 0 the penalty is the ridge alone, and kappa that of :func:`solve_kappa`.
 
     Returns
     -------
     equivalent : Equivalent
         That of the model in units of the penalty, :math:`\Lambda^{-1/2}\Sigma\Lambda^{-1/2}`, at
-        ridge 1.
+        ridge 1; at p = 0 that of the model itself.
     errors : MaskedErrors
     """
-    rate, variances = open_unit(mask_rate, "mask_rate"), covariance_model(covariance).diagonal()
-    equivalent, penalty = _resolve(covariance, n_samples, mask_penalty(variances, ridge, rate))
-    resolvent = covariance.resolvent(penalty)
+    rate = open_unit(mask_rate, "mask_rate", zero_allowed=True)
+    variances = covariance_model(covariance).diagonal()
+    if rate == 0:
+        equivalent = solve_kappa(covariance, n_samples, ridge)
+    else:
+        own = _positive_penalty(mask_penalty(variances, ridge, rate))
+        equivalent = solve_kappa(Scaled(covariance, own**-0.5), n_samples, 1.0)
+    penalty = felt_penalty(variances, equivalent.kappa, ridge, rate)
+    resolvent = covariance.resolvent(penalty) if rate else equivalent.resolvent
     errors = MaskedErrors(
         equivalent.n_samples, 1.0 - rate, variances, penalty, resolvent, equivalent.shrinkage
     )
     return equivalent, errors
+
+
+def _positive_penalty(penalty: Array) -> Array:
+    if np.any(penalty <= 0.0):
+        where = first_few(np.flatnonzero(penalty <= 0.0))
+        raise ValueError(
+            f"ridge must be positive here: coordinates {where} have no variance and no penalty."
+        )
+    return penalty

@@ -14,10 +14,11 @@ from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, non_negative, open_unit, positive_integer
 from .bulk import Units
 from .coefficients import CoefficientSpectrum
-from .equivalents import Equivalent, solve_kappa
+from .equivalents import Equivalent
 from .finite_size import corrected
 from .masked import (
     MaskedErrors,
+    felt_penalty,
     mask_penalty,
     masked_bayes_error_by_coordinate,
     solve_masked,
@@ -141,42 +142,38 @@ class SSRTheory(StoredByFields):
         if self.mask_rate is not None:
             rate = open_unit(self.mask_rate, "mask_rate", zero_allowed=True)
             object.__setattr__(self, "mask_rate", rate)
-        self.equivalent  # noqa: B018 - bad settings fail here, not at the first attribute
+        self._solution  # noqa: B018 - bad settings fail here, not at the first attribute
+
+    @property
+    def _rate(self) -> float:
+        return self.mask_rate or 0.0
 
     @cached_property
+    def _solution(self) -> tuple[Equivalent, MaskedErrors]:
+        return solve_masked(self.covariance, self.n_samples, self.ridge, self._rate)
+
+    @property
     def equivalent(self) -> Equivalent:
         """Solution of the fixed-point equation, an :class:`Equivalent`.
 
         With a mask rate, that of the model in units of the penalty (see :func:`solve_masked`).
         """
-        if self.mask_rate:
-            return self._masked[0]
-        return solve_kappa(self.covariance, self.n_samples, self.ridge)
+        return self._solution[0]
 
-    @cached_property
-    def _masked(self) -> tuple[Equivalent, MaskedErrors]:
-        rate = self.mask_rate or 0.0
-        return solve_masked(self.covariance, self.n_samples, self.ridge, rate)
+    @property
+    def errors(self) -> MaskedErrors:
+        """The errors at all mask rates, a :class:`MaskedErrors`."""
+        return self._solution[1]
 
     @property
     def keep(self) -> float:
         """q, the probability that a coordinate is visible; 1 without a mask rate."""
-        return 1.0 - (self.mask_rate or 0.0)
-
-    @cached_property
-    def errors(self) -> MaskedErrors:
-        """The errors at all mask rates, a :class:`MaskedErrors`."""
-        if self.mask_rate:
-            return self._masked[1]
-        e = self.equivalent
-        penalty = np.full(self.covariance.d, e.kappa)
-        variances = self.covariance.diagonal()
-        return MaskedErrors(self.n_samples, 1.0, variances, penalty, e.resolvent, e.shrinkage)
+        return 1.0 - self._rate
 
     @property
     def penalty(self) -> np.ndarray:
         r""":math:`\Lambda`, ndarray of shape (n_features,): all ridge, or masks and ridge."""
-        return mask_penalty(self.covariance.diagonal(), self.ridge, self.mask_rate or 0.0)
+        return mask_penalty(self.covariance.diagonal(), self.ridge, self._rate)
 
     @property
     def kappa(self) -> float:
@@ -201,9 +198,7 @@ class SSRTheory(StoredByFields):
 
         Implements :theorem:`thm-test-error` and :theorem:`thm-mask-error`.
         """
-        if self.mask_rate:
-            return self.errors.same
-        return self.equivalent.resolvent.population_error * self.equivalent.dkappa_dridge
+        return self.errors.same
 
     @cached_property
     def train_error_by_coordinate(self) -> np.ndarray:
@@ -213,9 +208,7 @@ class SSRTheory(StoredByFields):
 
         Implements :theorem:`thm-train-error` and :theorem:`prop-mask-train`.
         """
-        if self.mask_rate:
-            return self.errors.train
-        return self.equivalent.shrinkage**2 * self.test_error_by_coordinate
+        return self.errors.train
 
     @cached_property
     def train_error_finite_size_by_coordinate(self) -> np.ndarray:
@@ -242,9 +235,7 @@ class SSRTheory(StoredByFields):
     @cached_property
     def bayes_error_by_coordinate(self) -> np.ndarray:
         r""":math:`1/(\Sigma^{-1})_{kk}`, or its like at the mask rate, of shape (n_features,)."""
-        if self.mask_rate:
-            return masked_bayes_error_by_coordinate(self.covariance, self.mask_rate)
-        return bayes_error_by_coordinate(self.covariance)
+        return masked_bayes_error_by_coordinate(self.covariance, self._rate)
 
     @cached_property
     def test_error(self) -> float:
@@ -307,32 +298,22 @@ class SSRTheory(StoredByFields):
 
         Implements :theorem:`prop-norm`.
         """
-        if self.mask_rate:
-            return self.errors.coef_norm
-        # Squares of the weights at a ridge kappa on the population, and what fluctuations add.
-        e, r = self.equivalent, self.equivalent.resolvent
-        spread = np.sum(r.sigma_sandwich) / e.n_samples
-        return float(np.mean(r.weight_norm(1.0) + spread * self.test_error_by_coordinate))
+        return self.errors.coef_norm
 
     @cached_property
     def spiked_ensemble(self) -> SpikedEnsemble:
         """The matrix M behind the spectrum of A_hat, a :class:`SpikedEnsemble`."""
         if not self.covariance.diagonal().any():
             raise ValueError("covariance must not be zero.")
-        shrinkage = 1.0 / self.kappa if self.mask_rate else self.equivalent.shrinkage
-        return SpikedEnsemble.build(self.covariance, self.n_samples, shrinkage, self._units_of)
+        share = self.equivalent.shrinkage
+        return SpikedEnsemble.build(self.covariance, self.n_samples, share, self._units_of)
 
     def _units_of(self, model: Covariance) -> Units:
         """D and the penalty of a model, the base of this one or this one itself."""
-        penalty = self._felt_penalty(model) if self.mask_rate else self.kappa
-        r = model.resolvent(penalty)
+        penalty = felt_penalty(model.diagonal(), self.kappa, self.ridge, self._rate)
+        r = model.resolvent(penalty if self._rate else self.kappa)
         excess = r.signal.diagonal if np.any(penalty) else np.ones(model.d)
-        return Units(r.diagonal, penalty * np.ones(model.d), excess)
-
-    def _felt_penalty(self, model: Covariance) -> np.ndarray:
-        """The penalty K that a model feels, the base of this one or this one itself."""
-        rate = self.mask_rate or 0.0
-        return self.kappa * mask_penalty(model.diagonal(), self.ridge, rate)
+        return Units(r.diagonal, penalty, excess)
 
     @cached_property
     def spectrum(self) -> CoefficientSpectrum:
