@@ -14,7 +14,7 @@ from mssl.covariance import (
     Scaled,
     Spiked,
 )
-from mssl.theory import Ensemble, PCATheory, Spectrum, SSRTheory, split_spikes
+from mssl.theory import PCATheory, Spectrum, SSRTheory, WeightedEquivalent, split_spikes
 from mssl.theory.pencil import Pencil
 
 MODELS = [split_spikes(m)[0] for cls in Covariance.registry() for m in cls.examples()]
@@ -61,7 +61,7 @@ def test_a_graded_singular_matrix_keeps_its_digits():
 @pytest.mark.parametrize("n", [0.5, 3.0])
 def test_the_count_below_a_gap_is_the_mass_below_it(model, n):
     weights = 1.0 / (0.2 + model.diagonal())
-    ensemble = Ensemble(model, int(n * model.d), weights, 0.3, 0.8)
+    ensemble = WeightedEquivalent(model, int(n * model.d), weights, 0.3, 0.8)
     spectrum = Spectrum(ensemble)
     edges = spectrum.edges
     places = np.r_[0.9 * edges[0], 0.5 * (edges[1:-1:2] + edges[2:-1:2]), 1.1 * edges[-1]]
@@ -83,7 +83,7 @@ def test_the_count_is_that_of_the_eigenvalues_of_a_draw():
     theory = PCATheory(model, n)
     x = model.sample(n, 0)
     values = np.linalg.eigvalsh(x.T @ x / n)
-    ensemble = theory.spiked_ensemble.ensemble
+    ensemble = theory.spiked_equivalent.equivalent
     gaps = theory.edges[1:-1].reshape(-1, 2)
     assert len(gaps) == 2
     for z in gaps.mean(axis=1):

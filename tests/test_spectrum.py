@@ -15,7 +15,7 @@ from mssl.covariance import (
     Spiked,
 )
 from mssl.simulation_spectra import simulate_spectrum
-from mssl.theory import Ensemble, PCATheory, Spectrum, SSRTheory
+from mssl.theory import PCATheory, Spectrum, SSRTheory, WeightedEquivalent
 
 MODELS = [model for cls in Covariance.registry() for model in cls.examples()]
 IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(MODELS)]
@@ -49,7 +49,7 @@ def test_pca_of_white_noise_is_marchenko_pastur(gamma):
 def test_regression_on_white_noise_is_a_moebius_map_of_marchenko_pastur():
     d, n, lam = 200, 500, 0.3
     theory = SSRTheory(Isotropic(d), n, lam)
-    weight = theory.equivalent.resolvent.diagonal[0] * theory.kappa / lam
+    weight = theory.solution.resolvent.diagonal[0] * theory.kappa / lam
     _, low, high = marchenko_pastur(1.0, d / n)
     expected = 1.0 - 1.0 / (weight * (np.array([low, high]) + lam))
     np.testing.assert_allclose(theory.edges, expected, rtol=1e-11)
@@ -83,9 +83,9 @@ def test_mass_mean_and_branch(model, aspect):
     theory = SSRTheory(model, n, 0.1)
     spectrum = theory.spectrum
     assert spectrum.moment(0) == pytest.approx(1.0, abs=2e-6)
-    ensemble = spectrum.source.ensemble
-    mean = ensemble.population_trace * n / model.d / ensemble.shrinkage
-    mean += np.mean(ensemble.floor * ensemble.weights)
+    ensemble = spectrum.source.equivalent
+    mean = ensemble.population_trace * n / model.d / ensemble.rho
+    mean += np.mean(ensemble.offset * ensemble.weights)
     assert spectrum.source.moment(1) == pytest.approx(ensemble.eigenvalue(mean), rel=1e-5)
     z = np.array([0.3 + 0.5j, -2.0 + 0.3j, 0.9 - 0.4j])
     m = spectrum.stieltjes(z)
@@ -316,7 +316,7 @@ def test_many_distinct_variances():
 
 
 def test_roots_are_on_the_branch():
-    ensemble = Ensemble(Diagonal(np.tile([1.0, 5.0], 20)), 100, np.ones(40), 0.0, 1.0)
+    ensemble = WeightedEquivalent(Diagonal(np.tile([1.0, 5.0], 20)), 100, np.ones(40), 0.0, 1.0)
     x = np.linspace(0.05, 12.0, 200)
     s = ensemble.solve(x)
     traces = ensemble.traces(s, x.astype(complex))

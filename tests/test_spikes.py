@@ -46,7 +46,7 @@ def test_white_noise_is_the_classical_transition(gamma, factor):
     assert spike.overlap == pytest.approx(overlap, rel=1e-9)
     theory = SSRTheory(model, n, 0.2)
     spike = theory.spikes[0]
-    weight = theory.kappa / 0.2 * theory.equivalent.resolvent.diagonal[0]
+    weight = theory.kappa / 0.2 * theory.solution.resolvent.diagonal[0]
     assert spike.threshold == pytest.approx(np.sqrt(gamma), rel=1e-2)  # D feels the spike: O(1/d)
     assert spike.eigenvalue == pytest.approx(1 - 1 / (weight * (value + 0.2)), rel=1e-9)
     for which in ("right", "left", "symmetric"):

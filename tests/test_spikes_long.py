@@ -87,7 +87,7 @@ def _settings_of(index):
         while True:
             theory = theory_of(base.trace() / D * np.exp(rng.uniform(np.log(0.5), np.log(30.0))))
             yield label, theory
-    weak = theory_of(np.full(u.shape[1], 1e-6)).spiked_ensemble.thresholds
+    weak = theory_of(np.full(u.shape[1], 1e-6)).spiked_equivalent.thresholds
     while True:
         below, above = rng.uniform(0.2, 0.8), np.exp(rng.uniform(np.log(1.2), np.log(6.0)))
         first = above if rng.random() < 0.7 else below
@@ -98,7 +98,7 @@ def _settings_of(index):
 def setting(index):
     """The first draw with every strength at least a fifth away from its threshold."""
     for label, theory in _settings_of(index):
-        ratios = split_spikes(theory.covariance)[1] / theory.spiked_ensemble.thresholds
+        ratios = split_spikes(theory.covariance)[1] / theory.spiked_equivalent.thresholds
         if np.all(np.abs(ratios - 1.0) >= FAR):
             return Setting(label, theory, ratios)
     raise ValueError(f"no draw of setting {index} is far from its thresholds")
@@ -113,11 +113,11 @@ def bulk_overlap(theory, x, which):
     with R of the model with its spikes in the numerator, where the bulk holds all but half an
     eigenvalue. Its limit is 0, but at 80 % of the threshold and d = 1000 it reaches .03.
     """
-    spiked, power = theory.spiked_ensemble, {"right": 0.0, "left": -2.0}[which]  # p - 1
-    bulk = spiked.ensemble
+    spiked, power = theory.spiked_equivalent, {"right": 0.0, "left": -2.0}[which]  # p - 1
+    bulk = spiked.equivalent
     place = spiked.spectrum.quantile(1.0 - 0.5 / bulk.d)
     root = bulk.solve(np.array([place]))[0]
-    full = theory.covariance.resolvent(bulk.floor - place / spiked.weights + 0j, root)
+    full = theory.covariance.resolvent(bulk.offset - place / spiked.weights + 0j, root)
     half = spiked.weights ** (0.5 * power) * x
     ours = (half @ full.apply(half[:, None])[:, 0]).imag
     return ours / np.sum(bulk.weights**power * bulk.resolvent(root, place + 0j).diagonal).imag

@@ -73,7 +73,7 @@ def test_the_polynomial_has_the_threshold_as_a_root(a, b, share, mass, samples, 
     found = two_level_threshold().threshold(
         *arguments, ratio, sp.Rational(repr(float(theory.kappa)))
     )
-    assert theory.spiked_ensemble.thresholds[0] == pytest.approx(float(found), rel=1e-7)
+    assert theory.spiked_equivalent.thresholds[0] == pytest.approx(float(found), rel=1e-7)
 
 
 def test_the_ridgeless_limit_and_its_slope():

@@ -16,10 +16,10 @@ from mssl.simulation_masking import (
 )
 from mssl.theory import (
     DiagonalReplacement,
-    Ensemble,
     MaskedErrors,
     PCATheory,
     SSRTheory,
+    WeightedEquivalent,
     diagonal_replacement_bound,
     equivalent_ridge,
     mask_penalty,
@@ -295,8 +295,8 @@ def test_a_vector_floor_is_a_change_of_units(model, n):
     n = n * model.d // D
     scales = np.linspace(0.5, 2.0, model.d)
     penalty, weights, kappa = scales**2, 1.0 / (1.0 + scales**3), 1.7
-    ours = Ensemble(model, n, weights, kappa * penalty, 1 / kappa)
-    theirs = Ensemble(Scaled(model, 1 / scales), n, weights * penalty, kappa, 1 / kappa)
+    ours = WeightedEquivalent(model, n, weights, kappa * penalty, 1 / kappa)
+    theirs = WeightedEquivalent(Scaled(model, 1 / scales), n, weights * penalty, kappa, 1 / kappa)
     z = np.array([0.3 + 0.2j, 1.1 + 0.01j, 4.0 + 1.0j])
     s = ours.solve(z)
     np.testing.assert_allclose(s, theirs.solve(z), rtol=1e-8)

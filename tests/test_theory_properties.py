@@ -226,7 +226,7 @@ def test_a_missing_eigenvalue_is_noticed_in_a_draw():
     theory, rng = worlds.build(line), np.random.default_rng(0)
     assert not list(checks.simulation(theory, rng))
     other = worlds.build("PCATheory(Isotropic(200), 400)")
-    assert other.spiked_ensemble is not None  # kept from here on
+    assert other.spiked_equivalent is not None  # kept from here on
     object.__setattr__(other, "covariance", theory.covariance)
     assert list(checks.simulation(other, rng))
 

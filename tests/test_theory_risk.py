@@ -237,7 +237,7 @@ def test_a_theory_survives_pickling_and_copying(model, rate):
         np.testing.assert_array_equal(
             again.risk.bayes_error_by_coordinate, expected.bayes_error_by_coordinate
         )
-    for part in (theory.equivalent, theory.errors):
+    for part in (theory.solution, theory.errors):
         again = pickle.loads(pickle.dumps(part))
         np.testing.assert_array_equal(again.resolvent.diagonal, part.resolvent.diagonal)
 
@@ -250,9 +250,9 @@ def test_spectra_and_spikes_survive_pickling(kind):
     spike = theory.spikes[0]
     assert pickle.loads(pickle.dumps(theory)).spikes[0].eigenvalue == spike.eigenvalue
     assert pickle.loads(pickle.dumps(spike)).eigenvalue == spike.eigenvalue
-    for part in (theory.spectrum, theory.spiked_ensemble.spectrum):
+    for part in (theory.spectrum, theory.spiked_equivalent.spectrum):
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(part)).edges, part.edges)
-    for part in (theory.spiked_ensemble, theory):
+    for part in (theory.spiked_equivalent, theory):
         again, outlier = pickle.loads(pickle.dumps(part)), part.outliers[0]
         assert again.outliers[0].position == outlier.position
         assert pickle.loads(pickle.dumps(outlier)).position == outlier.position

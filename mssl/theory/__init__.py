@@ -12,9 +12,9 @@ from .best import (
 from .coefficients import CoefficientSpectrum
 from .diagonal_replacement import DiagonalReplacement, diagonal_replacement_bound
 from .elliptical import EllipticalRisk, elliptical_risk
-from .ensemble import Ensemble
-from .equivalents import Equivalent, solve_kappa
+from .errors import SSRTheory, bayes_error_by_coordinate
 from .finite_size import finite_size_train_error
+from .kappa import KappaSolution, solve_kappa
 from .masked import (
     MaskedErrors,
     equivalent_ridge,
@@ -24,18 +24,17 @@ from .masked import (
 )
 from .outliers import Outlier, Spike
 from .pca import PCASpike, PCATheory
-from .risk import SSRTheory, bayes_error_by_coordinate
 from .spectrum import Spectrum
-from .spikes import SpikedEnsemble, split_spikes
+from .spikes import SpikedEquivalent, split_spikes
 from .threshold import critical_strength
+from .weighted import WeightedEquivalent
 
 __all__ = [
     "Atom",
     "CoefficientSpectrum",
     "DiagonalReplacement",
     "EllipticalRisk",
-    "Ensemble",
-    "Equivalent",
+    "KappaSolution",
     "MaskedErrors",
     "OptimalMasking",
     "OptimalRidge",
@@ -45,7 +44,8 @@ __all__ = [
     "SSRTheory",
     "Spectrum",
     "Spike",
-    "SpikedEnsemble",
+    "SpikedEquivalent",
+    "WeightedEquivalent",
     "bayes_error_by_coordinate",
     "critical_strength",
     "diagonal_replacement_bound",

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._types import Array
 from ..covariance import Covariance
-from .ensemble import Ensemble
+from .weighted import WeightedEquivalent
 
 __all__ = ["Atom", "frozen_atoms", "hard_places", "level_groups", "level_place", "shared_levels"]
 
@@ -29,48 +29,48 @@ class Atom:
     mass: float
 
 
-def level_groups(ensemble: Ensemble):
+def level_groups(equivalent: WeightedEquivalent):
     """Coordinates with equal beta D, as a list of index arrays."""
-    if not np.any(ensemble.floor):
-        return [np.arange(ensemble.d)]
-    key = ensemble.levels if ensemble.graded else ensemble.weights
+    if not np.any(equivalent.offset):
+        return [np.arange(equivalent.d)]
+    key = equivalent.levels if equivalent.graded else equivalent.weights
     order = np.argsort(key, kind="stable")
     sorted_ = key[order]
     cut = np.flatnonzero(np.diff(sorted_) > 1e-9 * sorted_[1:]) + 1
     return np.split(order, cut)
 
 
-def level_place(ensemble: Ensemble, group: Array):
+def level_place(equivalent: WeightedEquivalent, group: Array):
     """The common beta D of a group."""
-    if ensemble.graded:
-        return float(np.mean(ensemble.levels[group]))
-    return ensemble.floor * float(np.mean(ensemble.weights[group]))
+    if equivalent.graded:
+        return float(np.mean(equivalent.levels[group]))
+    return equivalent.offset * float(np.mean(equivalent.weights[group]))
 
 
-def hard_places(ensemble: Ensemble):
+def hard_places(equivalent: WeightedEquivalent):
     """Places beta D_j shared by exactly n coordinates: the density may diverge there."""
     return [
-        float(ensemble.levels[group[0]])
-        for group in level_groups(ensemble)
-        if group.size == ensemble.n_samples
+        float(equivalent.levels[group[0]])
+        for group in level_groups(equivalent)
+        if group.size == equivalent.n_samples
     ]
 
 
-def frozen_atoms(ensemble: Ensemble):
+def frozen_atoms(equivalent: WeightedEquivalent):
     r"""Atoms of M: beta D_j, where more coordinates share D_j than samples or rank can lift.
 
     Vectors on the m coordinates with D_k = D_j that Sigma's samples annihilate are eigenvectors
     of M with eigenvalue beta D_j, and there are m - min(n, rank of Sigma on them).
     """
-    d, n = ensemble.d, ensemble.n_samples
-    null = _null_weight(ensemble.covariance)
-    for group in level_groups(ensemble):
+    d, n = equivalent.d, equivalent.n_samples
+    null = _null_weight(equivalent.covariance)
+    for group in level_groups(equivalent):
         if group.size <= n and null[group].sum() < 0.5:
             continue
-        rank = _rank(ensemble.covariance, group, null)
+        rank = _rank(equivalent.covariance, group, null)
         count = group.size - min(n, rank)
         if count > 0:
-            yield Atom(float(level_place(ensemble, group)), count / d)
+            yield Atom(float(level_place(equivalent, group)), count / d)
 
 
 def _null_weight(covariance: Covariance):
@@ -97,10 +97,10 @@ def _rank(covariance: Covariance, group: Array, null: Array):
     return group.size - round(float(part.sum()))
 
 
-def shared_levels(ensemble: Ensemble):
+def shared_levels(equivalent: WeightedEquivalent):
     """Places beta D_j shared by many coordinates, each in a gap of the support or at its end."""
     return [
-        level_place(ensemble, group)
-        for group in level_groups(ensemble)
-        if group.size >= max(min(2, ensemble.n_samples), ensemble.n_samples // 20)
+        level_place(equivalent, group)
+        for group in level_groups(equivalent)
+        if group.size >= max(min(2, equivalent.n_samples), equivalent.n_samples // 20)
     ]

@@ -18,9 +18,9 @@ from ..validation import (
     positive_integer,
     positive_vector,
 )
-from .equivalents import SingularCovariance, least_kappa, solve_kappa
+from .errors import SSRTheory, bayes_error_by_coordinate
+from .kappa import SingularCovariance, least_kappa, solve_kappa
 from .masked import MaskedErrors, solve_masked
-from .risk import SSRTheory, bayes_error_by_coordinate
 
 __all__ = [
     "OptimalMasking",
@@ -82,7 +82,7 @@ def _unmasked(covariance: Covariance, n: int, ridge: float, evaluation: str | fl
     except SingularCovariance:
         return np.inf
     penalty, variances = np.full(covariance.d, e.kappa), covariance.diagonal()
-    errors = MaskedErrors(n, 1.0, variances, penalty, e.resolvent, e.shrinkage)
+    errors = MaskedErrors(n, 1.0, variances, penalty, e.resolvent, e.rho)
     return errors.evaluate(evaluation)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from .._types import Array
 from ..covariance import AR1, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
 from ..validation import covariance_model
-from .ensemble import SMALL
 from .law import unscaled
+from .weighted import SMALL
 
 __all__ = ["split_spikes"]
 
@@ -162,7 +162,7 @@ class Units(NamedTuple):
     """
 
     weights: Array
-    floor: Array
+    offset: Array
     excess: Array
 
     def deeper(self, depth: float, unit: float) -> Units:
@@ -170,9 +170,9 @@ class Units(NamedTuple):
 
         .. math:: D' = uD, \qquad \beta'_k = \beta_k - (1 - c)/D_k = (c - (1 - \beta_kD_k))/D_k
         """
-        floor = (depth - self.excess) / self.weights
+        offset = (depth - self.excess) / self.weights
         weights = unit * self.weights
-        return Units(weights, floor, 1.0 - floor * weights)
+        return Units(weights, offset, 1.0 - offset * weights)
 
 
 def depth_and_unit(*units: Units) -> tuple[float, float]:
@@ -200,13 +200,13 @@ def bulk_weights(full: Units, base: Units, strengths: Array, directions: Array):
 
     Returns
     -------
-    weights, floor : ndarray of shape (n_features,)
+    weights, offset : ndarray of shape (n_features,)
     local : ndarray of int
     """
-    ratio, rise = full.weights / base.weights, _quotient(full.floor, base.floor)
+    ratio, rise = full.weights / base.weights, _quotient(full.offset, base.offset)
     change = np.maximum(np.abs(ratio - 1.0), np.abs(rise - 1.0))
     local = _local(change, base.weights, strengths, directions)
-    group, alike = _equal_values(base.weights * base.floor), _equal_values(ratio)
+    group, alike = _equal_values(base.weights * base.offset), _equal_values(ratio)
     if alike.max() < SEVERAL:  # quotients that are few, as of a flat direction, stay apart
         group = np.unique(np.stack([group, alike]), axis=1, return_inverse=True)[1].reshape(-1)
     regular = (~local).astype(float)
@@ -216,8 +216,8 @@ def bulk_weights(full: Units, base: Units, strengths: Array, directions: Array):
         uneven = np.any(regular * np.abs(quotient / mean - 1.0) > LOCAL)
         return values * np.where(local, 1.0, quotient if uneven else mean)
 
-    floor = applied(base.floor, rise)
-    return applied(base.weights, ratio), floor, np.flatnonzero(local)
+    offset = applied(base.offset, rise)
+    return applied(base.weights, ratio), offset, np.flatnonzero(local)
 
 
 def _quotient(full: Array, base: Array):
@@ -228,23 +228,23 @@ def _quotient(full: Array, base: Array):
 def interior_weights(full: Units, base: Units, strengths: Array, directions: Array):
     """The same for a process with ends, whose bulk has one D, and one beta, throughout."""
     _, _, spiked = bulk_weights(full, base, strengths, directions)
-    weights, floor = (np.full(base.weights.size, np.mean(np.delete(v, spiked))) for v in full[:2])
+    weights, offset = (np.full(base.weights.size, np.mean(np.delete(v, spiked))) for v in full[:2])
     change = np.zeros(weights.size)
-    for own, common, before in zip(full, (weights, floor), base, strict=False):
+    for own, common, before in zip(full, (weights, offset), base, strict=False):
         change = np.maximum(change, np.abs(_quotient(own, common) - 1.0))
         change = np.maximum(change, np.abs(_quotient(own, before) - 1.0))
     local = np.flatnonzero(change > LOCAL)
     largest = max(MANY, int(FEW * weights.size))
-    return weights, floor, np.sort(local[np.argsort(-change[local], kind="stable")[:largest]])
+    return weights, offset, np.sort(local[np.argsort(-change[local], kind="stable")[:largest]])
 
 
-def settle(weights: Array, floor: Array | float, n_samples: int):
+def settle(weights: Array, offset: Array | float, n_samples: int):
     """Give coordinates whose levels nearly agree one level, where they are more than n.
 
     Either they stand apart from all others, or at least a third of them agree already. The mean of
     D^-1 diag(R), and so the first moment of A_hat, stays as it is.
     """
-    levels = weights * floor
+    levels = weights * offset
     group = _equal_values(levels, 0.1 * INDISTINCT)
     for many in np.flatnonzero(np.bincount(group) > n_samples):
         near = group == many
@@ -257,4 +257,4 @@ def settle(weights: Array, floor: Array | float, n_samples: int):
         near = np.abs(levels - place) <= INDISTINCT * place
         if n_samples < np.sum(near) <= MOST * counts[heavy]:
             levels = np.where(near, np.mean(levels[near]), levels)
-    return levels / floor
+    return levels / offset

@@ -63,12 +63,12 @@ class CoefficientSpectrum(StoredByFields):
         return (1.0 - 1.0 / nu) / self.keep
 
     def _coefficient(self, z: Scalar):
-        """The same from an eigenvalue of the ensemble's own matrix, which keeps its digits."""
-        return self.source.ensemble.coefficient(z) / self.keep
+        """The same from an eigenvalue of the equivalent's own matrix, which keeps its digits."""
+        return self.source.equivalent.coefficient(z) / self.keep
 
     def _place(self, a: Scalar):
         """The inverse of `_coefficient`, for a below 1/q."""
-        return self.source.ensemble.place_of_coefficient(self.keep * a)
+        return self.source.equivalent.place_of_coefficient(self.keep * a)
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
@@ -101,7 +101,7 @@ class CoefficientSpectrum(StoredByFields):
         below = self.keep * a < 1.0
         nu = 1.0 / (1.0 - self.keep * a[below])
         density = self.source.own_density(self._place(a[below]))
-        result[below] = self.keep * nu**2 * self.source.ensemble.unit * density
+        result[below] = self.keep * nu**2 * self.source.equivalent.unit * density
         return result[()]
 
     def cdf(self, a: ArrayLike) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..exceptions import ConvergenceError
-from .ensemble import Ensemble
+from .weighted import WeightedEquivalent
 
 __all__ = ["Edge", "find_edge"]
 
@@ -23,7 +23,10 @@ class Edge(NamedTuple):
 
 
 def find_edge(
-    ensemble: Ensemble, outer: tuple[float, float], inner: tuple[float, float], inward: int
+    equivalent: WeightedEquivalent,
+    outer: tuple[float, float],
+    inner: tuple[float, float],
+    inward: int,
 ):
     """The edge between a point outside and a point inside a bulk."""
     (z_out, s_out), (z_in, s_in) = outer, inner
@@ -34,15 +37,15 @@ def find_edge(
                 break
             guess = s_in if np.isfinite(s_in) else s_out
             try:
-                s = ensemble.solve(np.array([middle]), np.array([guess]))[0]
+                s = equivalent.solve(np.array([middle]), np.array([guess]))[0]
             except ConvergenceError:  # an atom, where s is zero: go round it
                 middle += 0.2 * (z_out - middle)
-                s = ensemble.solve(np.array([middle]), np.array([guess]))[0]
+                s = equivalent.solve(np.array([middle]), np.array([guess]))[0]
             if s.imag < 0:
                 z_in, s_in = middle, s
             else:
                 z_out, s_out = middle, s
-        found = _stationary(ensemble, z_out, s_out.real, s_in.real)
+        found = _stationary(equivalent, z_out, s_out.real, s_in.real)
         # An edge beyond the two points is that of another bulk.
         if found is not None and min(z_out, z_in) <= found[0] <= max(z_out, z_in):
             return Edge(*found, inward)
@@ -50,12 +53,12 @@ def find_edge(
     return Edge(0.5 * (z_in + z_out), s_out.real, inward)
 
 
-def _stationary(ensemble: Ensemble, z: float, s: float, towards: float):
+def _stationary(equivalent: WeightedEquivalent, z: float, s: float, towards: float):
     """Follow the real curve z(s) from (z, s) to where dF/ds changes sign."""
     step = towards - s
     if step == 0:
         return None
-    slope = _Slope(ensemble, z)
+    slope = _Slope(equivalent, z)
     start = slope(s)
     if not np.isfinite(start) or start == 0:
         return None if start != 0 else (slope.place, s)
@@ -74,13 +77,13 @@ def _stationary(ensemble: Ensemble, z: float, s: float, towards: float):
 class _Slope:
     """dF/ds as a function of s along the real curve z(s); `place` is z at the last s."""
 
-    def __init__(self, ensemble: Ensemble, z: float):
-        self.ensemble, self.start, self.place = ensemble, z, z
+    def __init__(self, equivalent: WeightedEquivalent, z: float):
+        self.equivalent, self.start, self.place = equivalent, z, z
 
     def __call__(self, s: float) -> float:
         place, change = self.place, np.inf
         for _ in range(40):
-            traces = self.ensemble.traces(np.array([s]), np.array([place]))
+            traces = self.equivalent.traces(np.array([s]), np.array([place]))
             with np.errstate(divide="ignore", invalid="ignore"):
                 change = traces.excess[0] / traces.drift[0]
             if not np.isfinite(change):
@@ -94,7 +97,7 @@ class _Slope:
             if abs(change) > 1e-12 * abs(place):
                 return np.nan
         self.place = place
-        return self.ensemble.traces(np.array([s]), np.array([place])).slope[0]
+        return self.equivalent.traces(np.array([s]), np.array([place])).slope[0]
 
 
 def _sign_change(

@@ -7,7 +7,7 @@ import numpy as np
 from .._types import Array
 from ..covariance import Covariance
 from ..validation import covariance_model
-from .equivalents import Equivalent, solve_kappa
+from .kappa import KappaSolution, solve_kappa
 
 __all__ = ["finite_size_train_error"]
 
@@ -65,14 +65,14 @@ def finite_size_train_error(covariance: Covariance, n_samples: int, ridge: float
     return corrected(covariance, solve_kappa(covariance, n_samples, ridge))
 
 
-def corrected(covariance: Covariance, equivalent: Equivalent) -> Array:
+def corrected(covariance: Covariance, equivalent: KappaSolution) -> Array:
     """The formula of :func:`finite_size_train_error` at a solved kappa."""
     n, kappa = equivalent.n_samples, equivalent.kappa
-    if equivalent.shrinkage == 0.0:
+    if equivalent.rho == 0.0:
         return np.zeros(covariance.d)
     if kappa == 0.0:
         # V is flat and every leverage is 1 there.
-        return (equivalent.shrinkage + 1.0 / n) / equivalent.resolvent.diagonal
+        return (equivalent.rho + 1.0 / n) / equivalent.resolvent.diagonal
     v, leverage, df2 = _at(covariance, kappa * np.exp(STEP * np.arange(-3.0, 4.0)))
     (v0, v1, v2), (l0, l1, _) = _derivatives(v), _derivatives(leverage)
     f0, f1, f2 = _derivatives(df2)
@@ -82,7 +82,7 @@ def corrected(covariance: Covariance, equivalent: Equivalent) -> Array:
     inner = (l0 + g * drop) * v0 - 0.5 * v1
     inner1 = (l1 + g1 * drop + g * drop1) * v0 + (l0 + g * drop) * v1 - 0.5 * v2
     bracket = v0 + (g * inner - g1 * inner - g * inner1) / n
-    return equivalent.shrinkage**2 * g * bracket
+    return equivalent.rho**2 * g * bracket
 
 
 def _at(covariance: Covariance, kappas: Array):

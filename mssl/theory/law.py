@@ -10,7 +10,7 @@ from scipy.linalg import eigh_tridiagonal
 from .._types import Array
 from ..covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled
 
-__all__ = ["Law", "joint_law", "merged", "unscaled"]
+__all__ = ["JointSpectrum", "joint_law", "merged", "unscaled"]
 
 
 def unscaled(covariance: Covariance) -> Covariance:
@@ -20,30 +20,32 @@ def unscaled(covariance: Covariance) -> Covariance:
     return covariance
 
 
-class Law(NamedTuple):
+class JointSpectrum(NamedTuple):
     """Commuting Sigma, D and beta: joint eigenvalues with multiplicities."""
 
     variances: Array
     weights: Array
     counts: Array
-    floors: Array | float
+    offsets: Array | float
 
 
-def joint_law(covariance: Covariance, weights: Array, floor: Array | float) -> Law | None:
+def joint_law(
+    covariance: Covariance, weights: Array, offset: Array | float
+) -> JointSpectrum | None:
     """The joint law of the eigenvalues of Sigma and D, or None when they do not commute."""
-    covariance, weights = _absorbed(covariance, weights, floor)
+    covariance, weights = _absorbed(covariance, weights, offset)
     if isinstance(covariance, Diagonal | Isotropic):
-        return _distinct(covariance.diagonal(), weights, floor)
-    if np.ndim(floor):
+        return _distinct(covariance.diagonal(), weights, offset)
+    if np.ndim(offset):
         return None
     if np.ptp(weights) <= 1e-12 * weights[0]:
         values = _eigenvalues(covariance)
         constant = np.full(covariance.d, weights[0])
-        return None if values is None else _distinct(values, constant, floor)
-    if isinstance(covariance, Dense) and floor == 0:
+        return None if values is None else _distinct(values, constant, offset)
+    if isinstance(covariance, Dense) and offset == 0:
         root = np.sqrt(weights)
         values = np.linalg.eigvalsh(root[:, None] * covariance.matrix * root)
-        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), floor)
+        return _distinct(np.maximum(values, 0.0), np.ones(covariance.d), offset)
     return None
 
 
@@ -60,14 +62,14 @@ def _eigenvalues(covariance: Covariance) -> Array | None:
 
 
 def _absorbed(
-    covariance: Covariance, weights: Array, floor: Array | float
+    covariance: Covariance, weights: Array, offset: Array | float
 ) -> tuple[Covariance, Array]:
     """A model and weights of the same law, without scales where these can be absorbed."""
     while isinstance(covariance, Scaled):
-        # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but a floor
+        # C Sigma C with weights D has the spectrum of Sigma with weights C D C, but an offset
         # beta belongs to C^-2; only a plain diagonal model can absorb both.
         base, scales = covariance.base, covariance.scales
-        if np.ndim(floor) == 0 and floor == 0:
+        if np.ndim(offset) == 0 and offset == 0:
             covariance, weights = base, scales**2 * weights
         elif not isinstance(base, Diagonal | Isotropic | Scaled):
             break
@@ -78,14 +80,14 @@ def _absorbed(
     return covariance, weights
 
 
-def _distinct(variances: Array, weights: Array, floor: Array | float) -> Law:
-    rows = [variances, weights] + ([floor] if np.ndim(floor) else [])
+def _distinct(variances: Array, weights: Array, offset: Array | float) -> JointSpectrum:
+    rows = [variances, weights] + ([offset] if np.ndim(offset) else [])
     values, counts = np.unique(np.stack(rows), axis=1, return_counts=True)
-    floors = values[2] if np.ndim(floor) else floor
-    return Law(values[0], values[1], counts.astype(float), floors)
+    offsets = values[2] if np.ndim(offset) else offset
+    return JointSpectrum(values[0], values[1], counts.astype(float), offsets)
 
 
-def merged(law: Law, bins: int = 300) -> Law:
+def merged(law: JointSpectrum, bins: int = 300) -> JointSpectrum:
     """The same law with nearby atoms as one, at their means."""
     with np.errstate(divide="ignore"):
         height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))
@@ -96,5 +98,5 @@ def merged(law: Law, bins: int = 300) -> Law:
     def mean(values: Array) -> Array:
         return np.bincount(group, law.counts * values) / counts
 
-    floors = mean(np.asarray(law.floors)) if np.ndim(law.floors) else law.floors
-    return Law(mean(law.variances), mean(law.weights), counts, floors)
+    offsets = mean(np.asarray(law.offsets)) if np.ndim(law.offsets) else law.offsets
+    return JointSpectrum(mean(law.variances), mean(law.weights), counts, offsets)

@@ -29,7 +29,7 @@ from ..validation import (
     non_negative,
     open_unit,
 )
-from .equivalents import Equivalent, solve_kappa
+from .kappa import KappaSolution, solve_kappa
 from .state import StoredByFields
 
 __all__ = [
@@ -162,7 +162,7 @@ class MaskedErrors(StoredByFields):
         K, which is :math:`\kappa\Lambda` with :math:`1/\kappa = 1 - \mathrm{df}_1/n`.
     resolvent : Resolvent
         R.
-    shrinkage : float or None, default=None
+    rho : float or None, default=None
         :math:`1 - \mathrm{df}_1/n`, where it is known better than from this difference.
     """
 
@@ -171,7 +171,7 @@ class MaskedErrors(StoredByFields):
     variances: Array
     penalty: Array
     resolvent: Resolvent
-    shrinkage: float | None = None
+    rho: float | None = None
 
     @property
     def tau(self) -> float:
@@ -191,10 +191,10 @@ class MaskedErrors(StoredByFields):
     @property
     def visible_share(self) -> float:
         r""":math:`1 - \mathrm{df}_1/n`."""
-        return 1.0 - self.df1 / self.n_samples if self.shrinkage is None else self.shrinkage
+        return 1.0 - self.df1 / self.n_samples if self.rho is None else self.rho
 
     @cached_property
-    def residual(self) -> Array:
+    def rescaled(self) -> Array:
         r""":math:`u_k`, the error of :math:`q\hat A` with all other coordinates visible."""
         # 1 - df2/n, as a sum of two terms that are not negative.
         room = self.visible_share + self.resolvent.sigma_shift_trace / self.n_samples
@@ -209,7 +209,7 @@ class MaskedErrors(StoredByFields):
         r""":math:`w_k(B) = q^2\sum_j B_{jj}\hat A_{jk}^2` for B = diag(weights)."""
         r, alike = self.resolvent, np.all(weights == weights[0])
         spread = np.sum(weights * r.sigma_sandwich) / self.n_samples
-        return r.weight_norm(weights[0] if alike else weights) + spread * self.residual
+        return r.weight_norm(weights[0] if alike else weights) + spread * self.rescaled
 
     @cached_property
     def noise(self) -> Array:
@@ -236,15 +236,15 @@ class MaskedErrors(StoredByFields):
         """
         rate = open_unit(mask_rate, "mask_rate", zero_allowed=True)
         c = (1.0 - rate) / self.keep
-        error = c * c * self.residual + self._noise_times(rate * (1.0 - rate) / self.keep**2)
+        error = c * c * self.rescaled + self._noise_times(rate * (1.0 - rate) / self.keep**2)
         if c != 1.0:
             error = error + 2.0 * c * (1.0 - c) * self.alignment + (1.0 - c) ** 2 * self.variances
         return error
 
     @cached_property
-    def same(self) -> Array:
+    def test(self) -> Array:
         r"""Test error at the training rate, :math:`u_k + \tau w_k(V)`."""
-        return self.residual + self._noise_times(self.tau)
+        return self.rescaled + self._noise_times(self.tau)
 
     @cached_property
     def train(self) -> Array:
@@ -256,7 +256,7 @@ class MaskedErrors(StoredByFields):
 
         Implements :theorem:`prop-mask-train`.
         """
-        return self.visible_share**2 * self.residual + self._noise_times(self.tau)
+        return self.visible_share**2 * self.rescaled + self._noise_times(self.tau)
 
     @cached_property
     def coef_norm(self) -> float:
@@ -266,11 +266,11 @@ class MaskedErrors(StoredByFields):
     def evaluate(self, evaluation: str | float) -> float:
         """Mean error in the sense of :func:`optimal_masking`."""
         if evaluation == "same":
-            return float(np.mean(self.same))
+            return float(np.mean(self.test))
         if evaluation == "full":
             return float(np.mean(self.error_at(0.0)))
         if evaluation == "rescaled":
-            return float(np.mean(self.residual))
+            return float(np.mean(self.rescaled))
         if isinstance(evaluation, str):
             raise ValueError(
                 f"evaluation must be 'same', 'full', 'rescaled' or a mask rate, got {evaluation!r}."
@@ -308,7 +308,7 @@ def felt_penalty(variances: Array, kappa: float, ridge: float, mask_rate: float)
 
 def solve_masked(
     covariance: Covariance, n_samples: int, ridge: float, mask_rate: float
-) -> tuple[Equivalent, MaskedErrors]:
+) -> tuple[KappaSolution, MaskedErrors]:
     r"""Solve the fixed-point equation at a mask rate.
 
     .. math:: Q \simeq \kappa\,(\Sigma + \kappa\Lambda)^{-1}, \qquad
@@ -329,7 +329,7 @@ def solve_masked(
 
     Returns
     -------
-    equivalent : Equivalent
+    equivalent : KappaSolution
         That of the model in units of the penalty, :math:`\Lambda^{-1/2}\Sigma\Lambda^{-1/2}`, at
         ridge 1; at p = 0 that of the model itself.
     errors : MaskedErrors
@@ -344,7 +344,7 @@ def solve_masked(
     penalty = felt_penalty(variances, equivalent.kappa, ridge, rate)
     resolvent = covariance.resolvent(penalty) if rate else equivalent.resolvent
     errors = MaskedErrors(
-        equivalent.n_samples, 1.0 - rate, variances, penalty, resolvent, equivalent.shrinkage
+        equivalent.n_samples, 1.0 - rate, variances, penalty, resolvent, equivalent.rho
     )
     return equivalent, errors
 

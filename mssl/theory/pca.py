@@ -13,7 +13,7 @@ from ..validation import covariance_model, first_few, positive_integer
 from .bulk import Units
 from .outliers import Outlier
 from .spectrum import Spectrum
-from .spikes import SpikedEnsemble
+from .spikes import SpikedEquivalent
 from .state import StoredByFields
 
 __all__ = ["PCASpike", "PCATheory"]
@@ -118,8 +118,8 @@ class PCATheory(StoredByFields):
             raise ValueError("covariance must not be zero.")
 
     @cached_property
-    def spiked_ensemble(self) -> SpikedEnsemble:
-        """Bulk and perturbation, a :class:`SpikedEnsemble`."""
+    def spiked_equivalent(self) -> SpikedEquivalent:
+        """Bulk and perturbation, a :class:`SpikedEquivalent`."""
 
         full = self.covariance.diagonal()
 
@@ -129,12 +129,12 @@ class PCATheory(StoredByFields):
             weights = 1.0 / own if self.standardize else np.ones(model.d)
             return Units(weights, np.zeros(model.d), np.ones(model.d))
 
-        return SpikedEnsemble.build(self.covariance, self.n_samples, 1.0, units_of)
+        return SpikedEquivalent.build(self.covariance, self.n_samples, 1.0, units_of)
 
     @property
     def spectrum(self) -> Spectrum:
         """Limiting law of the eigenvalues, a :class:`Spectrum`."""
-        return self.spiked_ensemble.spectrum
+        return self.spiked_equivalent.spectrum
 
     def density(self, s: ArrayLike):
         """Density of the eigenvalues at real points s of any shape."""
@@ -148,7 +148,7 @@ class PCATheory(StoredByFields):
     @property
     def outliers(self) -> tuple[Outlier, ...]:
         """All eigenvalues outside the bulks, the largest first."""
-        return self.spiked_ensemble.outliers
+        return self.spiked_equivalent.outliers
 
     @cached_property
     def spikes(self) -> tuple[PCASpike, ...]:
@@ -162,5 +162,5 @@ class PCATheory(StoredByFields):
                 overlap=spike.right_overlap,  # D is the identity for covariance PCA
                 direction=spike.direction,
             )
-            for spike in self.spiked_ensemble.describe_spikes(lambda nu: nu)
+            for spike in self.spiked_equivalent.describe_spikes(lambda nu: nu)
         )

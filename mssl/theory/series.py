@@ -14,8 +14,8 @@ from .._types import Array
 from ..exceptions import ConvergenceError
 from .atoms import Atom
 from .edges import Edge
-from .ensemble import SMALL, Ensemble
 from .support import Scan
+from .weighted import SMALL, WeightedEquivalent
 
 __all__ = ["AngleMap", "Panel", "expect", "find_panels", "integral", "local_angle"]
 
@@ -91,7 +91,9 @@ def integral(panel: Panel):
     return half * float(chebyshev.chebval(1.0, primitive))
 
 
-def find_panels(ensemble: Ensemble, edges: Sequence[Edge], scan: Scan, known: dict[Any, Any]):
+def find_panels(
+    equivalent: WeightedEquivalent, edges: Sequence[Edge], scan: Scan, known: dict[Any, Any]
+):
     """Piecewise Chebyshev series of all bulks, and points inside them without density.
 
     `known` keeps what has been found of each bulk, by its edges.
@@ -105,18 +107,18 @@ def find_panels(ensemble: Ensemble, edges: Sequence[Edge], scan: Scan, known: di
     done, gaps = [], [np.empty(0)]
     for index, bulk in enumerate(zip(places[::2], places[1::2], strict=True)):
         if bulk not in known:
-            known[bulk] = _panels_of(ensemble, AngleMap(*bulk), scan)
+            known[bulk] = _panels_of(equivalent, AngleMap(*bulk), scan)
         panels, found = known[bulk]
         done += [panel._replace(bulk=index) for panel in panels]
         gaps.append(found)
     return done, np.concatenate(gaps)
 
 
-def _panels_of(ensemble: Ensemble, place: AngleMap, scan: Scan):
+def _panels_of(equivalent: WeightedEquivalent, place: AngleMap, scan: Scan):
     """The same for one bulk."""
-    cheap = ensemble.law is not None
+    cheap = equivalent.law is not None
     size, tolerance, depth = (32, 1e-9, 34) if cheap else (24, 1e-7, 24)
-    if ensemble.pencil is not None and ensemble.d > SMALL:
+    if equivalent.pencil is not None and equivalent.d > SMALL:
         size, tolerance = 40, 1e-6
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
     done, gaps = [], [np.empty(0)]
@@ -128,9 +130,9 @@ def _panels_of(ensemble: Ensemble, place: AngleMap, scan: Scan):
         angles = np.concatenate([a + 0.5 * (b - a) * (nodes + 1.0) for a, b, _ in todo])
         x = place.place(angles)
         with np.errstate(invalid="ignore"):
-            s = (ensemble.attempt if level else ensemble.solve)(x, scan.between(x))
+            s = (equivalent.attempt if level else equivalent.solve)(x, scan.between(x))
         gaps.append(_middle_of_gap(x, s))
-        m = ensemble.traces(s, x.astype(complex)).stieltjes
+        m = equivalent.traces(s, x.astype(complex)).stieltjes
         values = np.maximum(m.imag, 0.0) / np.pi * place.speed(angles)
         values, angles = values.reshape(len(todo), size), angles.reshape(len(todo), size)
         for row, angle, (_, _, parent) in zip(values, angles, todo, strict=True):

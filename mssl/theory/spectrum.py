@@ -15,11 +15,11 @@ from .._types import Array
 from ..exceptions import ConvergenceError
 from .atoms import Atom, frozen_atoms
 from .edges import Edge
-from .ensemble import Ensemble
-from .law import Law
+from .law import JointSpectrum
 from .series import AngleMap, Panel, expect, find_panels, integral, local_angle
 from .state import StoredByFields
 from .support import ROUNDS, find_edges, first_scan, unseen
+from .weighted import WeightedEquivalent
 
 __all__ = ["Spectrum"]
 
@@ -44,7 +44,7 @@ class Spectrum(StoredByFields):
 
     Parameters
     ----------
-    ensemble : Ensemble
+    equivalent : WeightedEquivalent
         The matrix and its self-consistent equation.
 
     Attributes
@@ -55,7 +55,7 @@ class Spectrum(StoredByFields):
     atoms : tuple of Atom
         Ascending. A bulk of a relative width below 1e-10 counts as one.
     infinite_mass : float
-        Fraction of eigenvalues at infinity, for a shrinkage of zero; else 0.
+        Fraction of eigenvalues at infinity, for a rho of zero; else 0.
 
     Notes
     -----
@@ -79,12 +79,12 @@ class Spectrum(StoredByFields):
     dimensional random matrices, Journal of Multivariate Analysis 54 (1995).
     """
 
-    ensemble: Ensemble
+    equivalent: WeightedEquivalent
 
     @property
     def infinite_mass(self) -> float:
-        """Fraction of eigenvalues at infinity, for a shrinkage of zero; else 0."""
-        return self.ensemble.n_samples / self.ensemble.d if self.ensemble.shrinkage == 0 else 0.0
+        """Fraction of eigenvalues at infinity, for a rho of zero; else 0."""
+        return self.equivalent.n_samples / self.equivalent.d if self.equivalent.rho == 0 else 0.0
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
@@ -92,7 +92,7 @@ class Spectrum(StoredByFields):
 
         Implements :theorem:`prop-spec-atoms`.
         """
-        return tuple(Atom(self.ensemble.eigenvalue(a.position), a.mass) for a in self.atom_points)
+        return tuple(Atom(self.equivalent.eigenvalue(a.position), a.mass) for a in self.atom_points)
 
     @cached_property
     def edges(self) -> Array:
@@ -100,21 +100,21 @@ class Spectrum(StoredByFields):
 
         Implements :theorem:`thm-spec-edge`.
         """
-        return self.ensemble.eigenvalue(self._ends)
+        return self.equivalent.eigenvalue(self._ends)
 
     @property
     def atom_points(self) -> tuple[Atom, ...]:
-        """The atoms as eigenvalues of the ensemble's own matrix, ascending."""
+        """The atoms as eigenvalues of the equivalent's own matrix, ascending."""
         return self._support[2]
 
     @cached_property
     def _frozen_atoms(self) -> tuple[Atom, ...]:
         """Those that no sample moves."""
-        return tuple(frozen_atoms(self.ensemble))
+        return tuple(frozen_atoms(self.equivalent))
 
     @property
     def edge_points(self) -> tuple[Edge, ...]:
-        """The edges of the ensemble's own matrix with the roots s there, ascending."""
+        """The edges of the equivalent's own matrix with the roots s there, ascending."""
         return self._support[0]
 
     @cached_property
@@ -123,7 +123,7 @@ class Spectrum(StoredByFields):
 
     @property
     def bulk_places(self) -> Array:
-        """The ends of the ensemble's own bulks, ndarray of shape (n_bulks, 2)."""
+        """The ends of the equivalent's own bulks, ndarray of shape (n_bulks, 2)."""
         return self._ends.reshape(-1, 2)
 
     @property
@@ -141,7 +141,7 @@ class Spectrum(StoredByFields):
     @cached_property
     def _support(self):
         wanted = 1.0 - self.infinite_mass - sum(atom.mass for atom in self._frozen_atoms)
-        if wanted < 0.5 / self.ensemble.d:
+        if wanted < 0.5 / self.equivalent.d:
             return (), [], self._frozen_atoms
         # Small matrices on many threads mostly wait for one another.
         with threadpool_limits(limits=1, user_api="blas"):
@@ -152,11 +152,11 @@ class Spectrum(StoredByFields):
         complaint = ""
         known = {}
         for refinement in (1, 4, 16):
-            scan = first_scan(self.ensemble, refinement)
+            scan = first_scan(self.equivalent, refinement)
             edges, narrow, panels, mass = [], [], [], 0.0
             for _ in range(ROUNDS):
                 edges, narrow = find_edges(scan), []
-                panels, found = find_panels(self.ensemble, edges, scan, known)
+                panels, found = find_panels(self.equivalent, edges, scan, known)
                 mass = sum(integral(p) for p in panels)
                 if found.size == 0 and wanted - mass >= MASS_TOLERANCE:
                     found, narrow = unseen(scan, self._frozen_atoms)
@@ -199,13 +199,13 @@ class Spectrum(StoredByFields):
         The second gives the mean eigenvalue of A_hat. It holds where s is 1 at 0, as for masked
         regression.
         """
-        e = self.ensemble
-        if e.shrinkage > 0:
-            mean = np.mean(e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor))
+        e = self.equivalent
+        if e.rho > 0:
+            mean = np.mean(e.weights * (e.covariance.diagonal() / e.rho + e.offset))
             yield "eigenvalue", lambda z: z, float(mean), 0.0
-        if np.all(np.asarray(e.floor) > 0):
+        if np.all(np.asarray(e.offset) > 0):
             r = e.resolvent(1.0, e.place(0.0))
-            excess = e.shrinkage - 1.0 + r.sigma_trace / e.n_samples
+            excess = e.rho - 1.0 + r.sigma_trace / e.n_samples
             if abs(excess) < 1e-9:
                 away = np.mean(r.diagonal * (e.unit / e.weights) - 1.0)
                 due = -float(away) - self.infinite_mass
@@ -227,10 +227,10 @@ class Spectrum(StoredByFields):
         z = np.asarray(z, dtype=complex)
         if not np.isfinite(z).all():
             raise ValueError("z must be finite, but some entries are NaN or infinite.")
-        flat = self.ensemble.place(z.ravel())
+        flat = self.equivalent.place(z.ravel())
         upper = np.where(flat.imag < 0, flat.conj(), flat)
-        s = self.ensemble.solve(upper)
-        m = self.ensemble.unit * self.ensemble.traces(s, upper).stieltjes
+        s = self.equivalent.solve(upper)
+        m = self.equivalent.unit * self.equivalent.traces(s, upper).stieltjes
         m = np.where(flat.imag < 0, m.conj(), m).reshape(z.shape)
         return m[()]
 
@@ -248,24 +248,24 @@ class Spectrum(StoredByFields):
             Of the shape of x; zero outside the bulks.
         """
         x = real_array(x)
-        return (self.ensemble.unit * self.own_density(self.ensemble.place(x.ravel()))).reshape(
+        return (self.equivalent.unit * self.own_density(self.equivalent.place(x.ravel()))).reshape(
             x.shape
         )[()]
 
     def own_density(self, z: Array) -> Array:
-        """Density of the eigenvalues of the ensemble's own matrix, for z of shape (n_points,)."""
-        law = self.ensemble.law
+        """Density of the eigenvalues of the equivalent's own matrix, for z of shape (n_points,)."""
+        law = self.equivalent.law
         if law is not None and law.counts.size == 1:
-            return _marchenko_pastur(self.ensemble, law, z)
+            return _marchenko_pastur(self.equivalent, law, z)
         result = np.zeros(z.shape)
-        if self.ensemble.law is not None:
+        if self.equivalent.law is not None:
             # No need to know the edges; next to an atom, where s is zero, lies a gap.
             regular = z > 0
             for atom in self._frozen_atoms:
                 regular &= np.abs(z - atom.position) > 1e-9 * atom.position
             if regular.any():
                 points = z[regular].astype(complex)
-                m = self.ensemble.traces(self.ensemble.solve(points), points).stieltjes
+                m = self.equivalent.traces(self.equivalent.solve(points), points).stieltjes
                 result[regular] = np.maximum(np.imag(m), 0.0) / np.pi
             return result
         for k, (low, high) in enumerate(self.bulk_places):
@@ -288,10 +288,10 @@ class Spectrum(StoredByFields):
     def cdf(self, x: ArrayLike) -> Array:
         """Fraction of the eigenvalues that are at most x, for real x of any shape."""
         x = real_array(x)
-        return self.own_cdf(self.ensemble.place(x.ravel())).reshape(x.shape)[()]
+        return self.own_cdf(self.equivalent.place(x.ravel())).reshape(x.shape)[()]
 
     def own_cdf(self, z: Array) -> Array:
-        """The same of the ensemble's own matrix, for z of shape (n_points,)."""
+        """The same of the equivalent's own matrix, for z of shape (n_points,)."""
         result = np.zeros(z.shape)
         for atom in self.atom_points:
             result += atom.mass * (z >= atom.position * (1.0 - ROUNDING))
@@ -306,10 +306,10 @@ class Spectrum(StoredByFields):
 
     def quantile(self, p: ArrayLike) -> Array:
         """Smallest x with cdf(x) >= p, for p in [0, 1]; infinite within the mass at infinity."""
-        return self.ensemble.eigenvalue(self.own_quantile(p))
+        return self.equivalent.eigenvalue(self.own_quantile(p))
 
     def own_quantile(self, p: ArrayLike) -> Array:
-        """The same of the ensemble's own matrix."""
+        """The same of the equivalent's own matrix."""
         p = real_array(p, "p")
         if np.any((p < 0) | (p > 1)):
             raise ValueError("p must lie in [0, 1].")
@@ -330,10 +330,10 @@ class Spectrum(StoredByFields):
 
     def expect(self, function: Callable[[Array], Array]) -> float:
         """Mean of a function over the law: bulks and finite atoms, not the mass at infinity."""
-        return self.own_expect(lambda z: function(self.ensemble.eigenvalue(z)))
+        return self.own_expect(lambda z: function(self.equivalent.eigenvalue(z)))
 
     def own_expect(self, function: Callable[[Array], Array]) -> float:
-        """The same with a function of the eigenvalues of the ensemble's own matrix."""
+        """The same with a function of the eigenvalues of the equivalent's own matrix."""
         return expect(function, self.atom_points, self._ends, self._panels)
 
     def moment(self, k: int) -> float:
@@ -343,11 +343,11 @@ class Spectrum(StoredByFields):
         return self.expect(lambda x: x**k) + (self.infinite_mass if k == 0 else 0.0)
 
 
-def _marchenko_pastur(ensemble: Ensemble, law: Law, x: Array):
+def _marchenko_pastur(equivalent: WeightedEquivalent, law: JointSpectrum, x: Array):
     """White noise in closed form: M = D (v W / rho + beta) for the white Wishart matrix W."""
-    gamma = ensemble.d / ensemble.n_samples
+    gamma = equivalent.d / equivalent.n_samples
     variance, weight = float(law.variances[0]), float(law.weights[0])
-    rho, beta = ensemble.shrinkage, float(np.max(ensemble.floor))
+    rho, beta = equivalent.rho, float(np.max(equivalent.offset))
     if rho == 0 or variance == 0:
         return np.zeros(x.shape)
     slope = rho / (weight * variance)

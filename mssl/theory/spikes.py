@@ -27,20 +27,20 @@ from .bulk import (
     without_silent,
 )
 from .edges import Edge
-from .ensemble import Ensemble
 from .outliers import POWERS, Gap, Outlier, Spike, separated
 from .spectrum import Spectrum
 from .state import StoredByFields
+from .weighted import WeightedEquivalent
 
-__all__ = ["SpikedEnsemble", "split_spikes"]
+__all__ = ["SpikedEquivalent", "split_spikes"]
 
 # Relative distance from an edge below which an eigenvalue counts as part of the bulk.
 TOUCHING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class SpikedEnsemble(StoredByFields):
-    r"""An :class:`Ensemble` plus finitely many directions that are not part of its bulk.
+class SpikedEquivalent(StoredByFields):
+    r"""An :class:`WeightedEquivalent` plus finitely many directions that are not part of its bulk.
 
     .. math:: s\,\Sigma + \beta - zD^{-1} = \big(s\,\Sigma_0 + \beta - zD_0^{-1}\big)
               + s\,U\Theta U^\top - z\,(D^{-1} - D_0^{-1})
@@ -53,7 +53,7 @@ class SpikedEnsemble(StoredByFields):
 
     Parameters
     ----------
-    ensemble : Ensemble
+    equivalent : WeightedEquivalent
         The bulk: base model and weights :math:`D_0`.
     weights : ndarray of shape (n_features,)
         D, of the full model.
@@ -63,7 +63,7 @@ class SpikedEnsemble(StoredByFields):
         Coordinates where D differs from :math:`D_0`, or :math:`\beta` from :math:`\beta_0`, by more
         than 5 per cent; each is a perturbation of rank one. Elsewhere the difference enters to
         second order.
-    floor : float or ndarray of shape (n_features,), optional
+    offset : float or ndarray of shape (n_features,), optional
         :math:`\beta` of the full model; by default that of the bulk.
     own : int, optional
         How many of the directions, the first, are spikes of the model; the others are loud
@@ -75,12 +75,12 @@ class SpikedEnsemble(StoredByFields):
     population models, Journal of Multivariate Analysis 97 (2006).
     """
 
-    ensemble: Ensemble
+    equivalent: WeightedEquivalent
     weights: Array
     strengths: Array
     directions: Array
     local: Array
-    floor: float | Array | None = None
+    offset: float | Array | None = None
     own: int | None = None
 
     @classmethod
@@ -88,23 +88,23 @@ class SpikedEnsemble(StoredByFields):
         cls,
         covariance: Covariance,
         n_samples: int,
-        shrinkage: float,
+        rho: float,
         units_of: Callable[[Covariance], Units],
-    ) -> SpikedEnsemble:
+    ) -> SpikedEquivalent:
         r"""Split a model into bulk and perturbation.
 
         Parameters
         ----------
         covariance : Covariance
             The full model.
-        n_samples, shrinkage
-            As for :class:`Ensemble`.
+        n_samples, rho
+            As for :class:`WeightedEquivalent`.
         units_of : callable
             Maps a covariance model to D, :math:`\beta` and :math:`1 - \beta D`.
 
         Returns
         -------
-        SpikedEnsemble
+        SpikedEquivalent
 
         Notes
         -----
@@ -123,7 +123,7 @@ class SpikedEnsemble(StoredByFields):
           coordinates share count as that level.
 
         When all levels are close to 1, as under a large ridge, so are all eigenvalues of M; the
-        ensemble is then that of :math:`u(M - (1 - c))`.
+        equivalent is then that of :math:`u(M - (1 - c))`.
         """
         spikes = split_spikes(covariance)
         own = spikes[1].size
@@ -134,19 +134,19 @@ class SpikedEnsemble(StoredByFields):
             depth, unit = depth_and_unit(full, plain)
             deep, flat = (u.deeper(depth, unit) if depth < 1.0 else u for u in (full, plain))
             choose = interior_weights if is_stationary(base, n_samples) else bulk_weights
-            weights, floor, local = choose(deep, flat, strengths, directions)
-            if n_samples < base.d and np.all(floor > 0):
+            weights, offset, local = choose(deep, flat, strengths, directions)
+            if n_samples < base.d and np.all(offset > 0):
                 moving = ~is_silent(plain.excess)
-                weights[moving] = settle(weights[moving], floor[moving], n_samples)
-            if np.ptp(floor) <= 1e-12 * floor[0]:
-                floor = float(floor[0])  # a constant keeps every fast path open
+                weights[moving] = settle(weights[moving], offset[moving], n_samples)
+            if np.ptp(offset) <= 1e-12 * offset[0]:
+                offset = float(offset[0])  # a constant keeps every fast path open
             base = without_silent(base, plain.excess)
-            ensemble = Ensemble(base, n_samples, weights, floor, shrinkage, depth, unit)
-            weights, floor, _ = deep
-            return cls(ensemble, weights, strengths, directions, local, floor, own)
+            equivalent = WeightedEquivalent(base, n_samples, weights, offset, rho, depth, unit)
+            weights, offset, _ = deep
+            return cls(equivalent, weights, strengths, directions, local, offset, own)
 
         found = assemble(*spikes)
-        while own and shrinkage > 0:
+        while own and rho > 0:
             loud = found._without_loud()
             if loud is None:
                 break
@@ -159,17 +159,17 @@ class SpikedEnsemble(StoredByFields):
         """The base without the few coordinates that make bulks of their own above the others."""
         if not self.spectrum.edge_points:
             return None
-        e, top = self.ensemble, self.main_edges[1].position
+        e, top = self.equivalent, self.main_edges[1].position
         beyond = np.array([edge.position >= top for edge in self.spectrum.edge_points[::2]])
         # One such coordinate may have half its mass above the others and half below.
         count = int(np.ceil(float(self.spectrum.bulk_masses[beyond].sum()) * e.d - 1e-3))
-        loudness = e.weights * (e.covariance.diagonal() / e.shrinkage + e.floor)
+        loudness = e.weights * (e.covariance.diagonal() / e.rho + e.offset)
         return replace_loudest(e.covariance, loudness, count)
 
     @cached_property
     def spectrum(self) -> Spectrum:
         """Limiting law of the bulk, a :class:`Spectrum`."""
-        return Spectrum(self.ensemble)
+        return Spectrum(self.equivalent)
 
     @cached_property
     def main_edges(self) -> tuple[Edge, Edge]:
@@ -183,9 +183,9 @@ class SpikedEnsemble(StoredByFields):
     @cached_property
     def _frame(self):
         """Columns W of the perturbation, and its coefficients as functions of (s, z)."""
-        local = np.zeros((self.ensemble.d, self.local.size))
+        local = np.zeros((self.equivalent.d, self.local.size))
         local[self.local, np.arange(self.local.size)] = 1.0
-        difference = 1.0 / self.weights - 1.0 / self.ensemble.weights
+        difference = 1.0 / self.weights - 1.0 / self.equivalent.weights
         rest = difference.copy()
         rest[self.local] = 0.0
         return np.hstack([self.directions, local]), difference[self.local], rest
@@ -193,9 +193,9 @@ class SpikedEnsemble(StoredByFields):
     @cached_property
     def _lift(self):
         """The difference in beta at the local coordinates, and elsewhere; None if there is none."""
-        if self.floor is None:
+        if self.offset is None:
             return None
-        difference = (self.floor - self.ensemble.floor) * np.ones(self.ensemble.d)
+        difference = (self.offset - self.equivalent.offset) * np.ones(self.equivalent.d)
         if not np.any(difference):
             return None
         rest = difference.copy()
@@ -204,7 +204,7 @@ class SpikedEnsemble(StoredByFields):
 
     def _coefficients(self, s: float, z: float):
         # A strength of zero would make the small matrix singular; this one is as good as zero.
-        least = 1e-12 * self.ensemble.covariance.trace() / self.ensemble.d
+        least = 1e-12 * self.equivalent.covariance.trace() / self.equivalent.d
         local = -z * self._frame[1]
         if self._lift is not None:
             local = local + self._lift[0]
@@ -218,7 +218,7 @@ class SpikedEnsemble(StoredByFields):
     def _resolved(self, s: float, z: float):
         """W' R W, and R W on demand, with the small part of the change of D to second order."""
         frame, rest = self._frame[0], self._rest(z)
-        apply = self.ensemble.resolvent(s, z).apply
+        apply = self.equivalent.resolvent(s, z).apply
         v = apply(frame)
         small = rest * v
         again = apply(small)
@@ -238,7 +238,7 @@ class SpikedEnsemble(StoredByFields):
         return int(np.sum(self._symbol(s, z)[0] > 0))
 
     def _root(self, z: float, guess: float):
-        s = self.ensemble.solve(np.array([z]), np.array([guess], dtype=complex))[0]
+        s = self.equivalent.solve(np.array([z]), np.array([guess], dtype=complex))[0]
         if s.imag != 0:
             raise ConvergenceError(f"z = {z:.12g} lies inside the bulk where a gap was expected.")
         return float(s.real)
@@ -253,7 +253,7 @@ class SpikedEnsemble(StoredByFields):
         stops = sorted([*self.spectrum.edge_points, *atoms], key=lambda e: e.position)
         if not stops:
             return
-        rho = self.ensemble.shrinkage
+        rho = self.equivalent.rho
         for k, left in enumerate([None, *stops]):
             right = stops[k] if k < len(stops) else None
             if (left is not None and left.inward == +1) or (right is not None and right.inward < 0):
@@ -261,10 +261,10 @@ class SpikedEnsemble(StoredByFields):
             if right is not None and right.position == 0:
                 continue
             if left is None:
-                # M has no eigenvalue below zero; s is 1 there, or 1/rho without a floor.
+                # M has no eigenvalue below zero; s is 1 there, or 1/rho without an offset.
                 low = 1e-9 * stops[0].position
-                floored = np.all(self.ensemble.floor > 0)
-                low_root = self._root(low, 1.0 if floored else 1.0 / rho)
+                lifted = np.all(self.equivalent.offset > 0)
+                low_root = self._root(low, 1.0 if lifted else 1.0 / rho)
             else:
                 low, low_root = self._end(left, +1)
             if right is None:
@@ -290,7 +290,7 @@ class SpikedEnsemble(StoredByFields):
         place = stop.position * (1.0 + 1e-7 * direction)
         if place == 0:
             place = 1e-9 * min(e.position for e in self.spectrum.edge_points if e.position > 0)
-        return place, float(self.ensemble.solve(np.array([place]))[0].real)
+        return place, float(self.equivalent.solve(np.array([place]))[0].real)
 
     def _beyond(self, low: float, low_root: float):
         """A point to the right of all outliers."""
@@ -317,7 +317,7 @@ class SpikedEnsemble(StoredByFields):
         """
         if self.strengths.size + self.local.size == 0:
             return ()
-        if self.ensemble.shrinkage == 0:
+        if self.equivalent.rho == 0:
             raise ValueError(
                 "ridge must be positive when n_samples is below the number of coordinates: at "
                 "ridge 0 the n largest eigenvalues of A_hat are all 1, and no single one belongs "
@@ -373,7 +373,7 @@ class SpikedEnsemble(StoredByFields):
         groups = []
         for place, root in sorted(roots):
             # Closer than 1/d, the theory cannot tell two eigenvalues apart.
-            if groups and place - groups[-1][0][0] <= place / self.ensemble.d:
+            if groups and place - groups[-1][0][0] <= place / self.equivalent.d:
                 groups[-1].append((place, root))
             else:
                 groups.append([(place, root)])
@@ -384,19 +384,19 @@ class SpikedEnsemble(StoredByFields):
         ]
 
     def _describe(self, z: float, s: float, multiplicity: int, side: str):
-        ensemble = self.ensemble
+        equivalent = self.equivalent
         values, vectors = self._symbol(s, z)
         null = vectors[:, np.argsort(np.abs(values))[:multiplicity]]
         root = np.sqrt(np.abs(self._coefficients(s, z)))
         y = self._resolved(s, z)[1]() @ (root[:, None] * null)
         loadings = self.directions * np.sqrt(self.strengths)
-        sigma_y = ensemble.covariance.apply(y) + loadings @ (loadings.T @ y)
-        resolvent = ensemble.resolvent(s, z)
-        slope = ensemble.traces(np.array([s]), np.array([z])).slope[0]
+        sigma_y = equivalent.covariance.apply(y) + loadings @ (loadings.T @ y)
+        resolvent = equivalent.resolvent(s, z)
+        slope = equivalent.traces(np.array([s]), np.array([z])).slope[0]
         spread = {
             p: float(
-                s / ensemble.n_samples
-                * np.sum(ensemble.weights ** (p - 1.0) * resolvent.sigma_sandwich) / slope
+                s / equivalent.n_samples
+                * np.sum(equivalent.weights ** (p - 1.0) * resolvent.sigma_sandwich) / slope
             )
             for p in POWERS.values()
         }  # fmt: skip
@@ -404,7 +404,7 @@ class SpikedEnsemble(StoredByFields):
             y, sigma_y = separated(y, sigma_y, spread[0.0], self.weights, self.directions)
         for k in range(multiplicity):
             variance = float(y[:, k] @ sigma_y[:, k])
-            nu = float(ensemble.eigenvalue(z))
+            nu = float(equivalent.eigenvalue(z))
             yield Outlier(nu, side, y[:, k], self.weights, variance, spread)
 
     @cached_property
@@ -419,7 +419,7 @@ class SpikedEnsemble(StoredByFields):
     def _all_thresholds(self) -> Array:
         if self.strengths.size == 0:
             return np.empty(0)
-        if self.ensemble.shrinkage == 0 or not self.spectrum.edge_points:
+        if self.equivalent.rho == 0 or not self.spectrum.edge_points:
             raise ValueError("ridge must be positive for a threshold when n_samples < d.")
         forms = self._forms(self.main_edges[1])
         if np.any(forms <= 0):  # the base has eigenvalues above that edge along this direction
@@ -469,7 +469,7 @@ class SpikedEnsemble(StoredByFields):
             margin = self.strengths / self._all_thresholds
             rows, columns = linear_sum_assignment(overlaps + 1e-9 * margin[:, None], maximize=True)
             owner = {int(i): above[j] for i, j in zip(rows, columns, strict=True)}
-        edge = self.ensemble.eigenvalue(self.main_edges[1].position)
+        edge = self.equivalent.eigenvalue(self.main_edges[1].position)
         spikes = []
         for i, (strength, threshold) in enumerate(
             zip(self.strengths[: self.own], self.thresholds, strict=True)

@@ -10,7 +10,7 @@ import numpy as np
 from .._types import Array
 from .atoms import Atom, frozen_atoms, hard_places, level_groups, level_place, shared_levels
 from .edges import Edge, find_edge
-from .ensemble import SMALL, Ensemble
+from .weighted import SMALL, WeightedEquivalent
 
 __all__ = ["Scan", "find_edges", "first_scan", "unseen"]
 
@@ -31,28 +31,28 @@ NARROW = 1e-10
 AVOIDED = 1e-8
 
 
-def _range(ensemble: Ensemble):
+def _range(equivalent: WeightedEquivalent):
     """Bounds of the support, from below and from above."""
-    rho, weights, n = ensemble.shrinkage, ensemble.weights, ensemble.n_samples
-    high = ensemble.levels.max()
+    rho, weights, n = equivalent.rho, equivalent.weights, equivalent.n_samples
+    high = equivalent.levels.max()
     if rho > 0:
-        high += 1.1 * ensemble.population_top * (1.0 + np.sqrt(ensemble.d / n)) ** 2 / rho
-    low = ensemble.levels.min()
+        high += 1.1 * equivalent.population_top * (1.0 + np.sqrt(equivalent.d / n)) ** 2 / rho
+    low = equivalent.levels.min()
     if low == 0:
         low = 1e-9 * high
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            inverse = np.sum(ensemble.covariance.resolvent(0.0).diagonal / weights)
-        if n > ensemble.d and np.isfinite(inverse) and inverse > 0:
-            low = max(low, (1.0 - np.sqrt(ensemble.d / n)) ** 2 / inverse / rho)
+            inverse = np.sum(equivalent.covariance.resolvent(0.0).diagonal / weights)
+        if n > equivalent.d and np.isfinite(inverse) and inverse > 0:
+            low = max(low, (1.0 - np.sqrt(equivalent.d / n)) ** 2 / inverse / rho)
     return low * (1 - 1e-6), high * (1 + 1e-6)
 
 
 class Scan:
     """Solved points on the real axis, ascending."""
 
-    def __init__(self, ensemble: Ensemble, points: Array):
-        self.ensemble = ensemble
-        self.levels = shared_levels(ensemble)
+    def __init__(self, equivalent: WeightedEquivalent, points: Array):
+        self.equivalent = equivalent
+        self.levels = shared_levels(equivalent)
         self.z = np.empty(0)
         self.s = np.empty(0, dtype=complex)
         self.edges = {}  # known edges, by the points beside them
@@ -65,7 +65,7 @@ class Scan:
             points = points[np.abs(points - level) > AVOIDED * level]
         if points.size == 0:
             return
-        found = self.ensemble.attempt(points, self._guess(points))
+        found = self.equivalent.attempt(points, self._guess(points))
         good = ~np.isnan(found)
         z = np.concatenate([self.z, points[good]])
         s = np.concatenate([self.s, found[good]])
@@ -104,7 +104,7 @@ class Scan:
     def sharpen(self, rounds: int):
         """Look closer where the density has a dip, or where a gap is about to close."""
         for _ in range(rounds):
-            traces = self.ensemble.traces(self.s, self.z.astype(complex))
+            traces = self.equivalent.traces(self.s, self.z.astype(complex))
             height = np.imag(traces.stieltjes) * self.z
             # s dF/ds is 1 - (s^2/n) Tr (Sigma R)^2 outside: zero where a bulk would open.
             room = np.real(traces.slope * self.s)
@@ -121,17 +121,17 @@ class Scan:
             self.add(np.concatenate(new))
 
 
-def first_scan(ensemble: Ensemble, refinement: int):
+def first_scan(equivalent: WeightedEquivalent, refinement: int):
     """Points over the whole range, closer where something is to be expected."""
-    low, high = _range(ensemble)
-    cheap = ensemble.law is not None and ensemble.law.counts.size <= 5000
-    dear = ensemble.pencil is not None and ensemble.d > SMALL
+    low, high = _range(equivalent)
+    cheap = equivalent.law is not None and equivalent.law.counts.size <= 5000
+    dear = equivalent.pencil is not None and equivalent.d > SMALL
     count = (500 if cheap else 60 if dear else 130) * refinement
     points = np.geomspace(low, high, count)
-    scan = Scan(ensemble, points[points > 0])
-    if np.all(ensemble.floor > 0):
-        scan.add(_around_zero(ensemble, low, high, 20 if cheap else 8))
-    scan.add(_around_levels(ensemble))
+    scan = Scan(equivalent, points[points > 0])
+    if np.all(equivalent.offset > 0):
+        scan.add(_around_zero(equivalent, low, high, 20 if cheap else 8))
+    scan.add(_around_levels(equivalent))
     while scan.inside[-1]:  # the bound was not one, which rounding can do
         scan.add(np.array([2.0 * scan.z[-1]]))
     for _ in range(30):
@@ -144,25 +144,25 @@ def first_scan(ensemble: Ensemble, refinement: int):
 
 def _holds_lower(scan: Scan):
     """Whether eigenvalues other than atoms lie below the first point of a scan."""
-    count = scan.ensemble.below(scan.s[0].real, scan.z[0])
+    count = scan.equivalent.below(scan.s[0].real, scan.z[0])
     if count is None:
         return False
-    atoms = frozen_atoms(scan.ensemble)
+    atoms = frozen_atoms(scan.equivalent)
     held = sum(atom.mass for atom in atoms if atom.position < scan.z[0])
-    return count > scan.ensemble.d * held + 0.5
+    return count > scan.equivalent.d * held + 0.5
 
 
 def find_edges(scan: Scan):
     """The edges between the points of a scan that lie inside and outside."""
-    ensemble = scan.ensemble
+    equivalent = scan.equivalent
     edges = []
     if scan.inside[0]:
         edges.append(Edge(0.0, np.nan, +1))  # a hard edge: the density grows like x^-1/2
     for ends, inward in scan.crossings():
         if ends not in scan.edges:
-            scan.edges[ends] = find_edge(ensemble, *ends, inward)
+            scan.edges[ends] = find_edge(equivalent, *ends, inward)
         edges.append(scan.edges[ends])
-    for place in hard_places(ensemble):
+    for place in hard_places(equivalent):
         # Only the nearest edge: the gap's other end may be as close as 1e-5.
         k = int(np.argmin([abs(edge.position - place) for edge in edges]))
         if abs(edges[k].position - place) <= 1e-5 * place:
@@ -170,15 +170,15 @@ def find_edges(scan: Scan):
     return edges
 
 
-def _mass_between(ensemble: Ensemble, a: tuple[Any, Any], b: tuple[Any, Any]):
+def _mass_between(equivalent: WeightedEquivalent, a: tuple[Any, Any], b: tuple[Any, Any]):
     """Fraction of the eigenvalues between two points (z, s) outside the bulks; NaN if unknown."""
-    first, last = (ensemble.below(s.real, z) for z, s in (a, b))
+    first, last = (equivalent.below(s.real, z) for z, s in (a, b))
     if first is None or last is None:
-        return _mass_inside(ensemble, a[0], b[0])
-    return (last - first) / ensemble.d
+        return _mass_inside(equivalent, a[0], b[0])
+    return (last - first) / equivalent.d
 
 
-def _mass_inside(ensemble: Ensemble, a: float, b: float):
+def _mass_inside(equivalent: WeightedEquivalent, a: float, b: float):
     r"""The same, to the nearest 1/d, from the transform alone.
 
     .. math:: -\frac{1}{2\pi i}\oint m(z)\,\mathrm dz
@@ -191,11 +191,11 @@ def _mass_inside(ensemble: Ensemble, a: float, b: float):
     for nodes in 8 * 2 ** np.arange(8):
         turn = np.exp(1j * np.pi * (np.arange(nodes) + 0.5) / nodes)
         z = centre + radius * turn
-        m = ensemble.traces(ensemble.solve(z), z).stieltjes
-        count = -float(np.mean((m * radius * turn).real)) * ensemble.d
+        m = equivalent.traces(equivalent.solve(z), z).stieltjes
+        count = -float(np.mean((m * radius * turn).real)) * equivalent.d
         # Exactly separated bulks hold whole numbers of eigenvalues.
         if abs(count - last) < 0.1 and abs(count - round(count)) < 0.1:
-            return round(count) / ensemble.d
+            return round(count) / equivalent.d
         last = count
     return np.nan
 
@@ -210,7 +210,7 @@ def unseen(scan: Scan, atoms: Sequence[Atom]):
     list of Atom
         Bulks that are narrower than a relative 1e-10, of which arithmetic sees the place only.
     """
-    ensemble, outside = scan.ensemble, ~scan.inside
+    equivalent, outside = scan.equivalent, ~scan.inside
     found, narrow = [], []
     starts = np.flatnonzero(outside & ~np.concatenate([[False], outside[:-1]]))
     stops = np.flatnonzero(outside & ~np.concatenate([outside[1:], [False]]))
@@ -220,7 +220,7 @@ def unseen(scan: Scan, atoms: Sequence[Atom]):
     for ends, _ in scan.crossings():
         outer, edge = ends[0], scan.edges[ends]
         place = outer[0] + 0.9 * (edge.position - outer[0])
-        s = ensemble.attempt(np.array([place]))[0]
+        s = equivalent.attempt(np.array([place]))[0]
         if s.imag == 0:
             todo.append(sorted([outer, (place, s)]))
     for _ in range(MOST_STEPS):
@@ -228,9 +228,9 @@ def unseen(scan: Scan, atoms: Sequence[Atom]):
             break
         run = todo.pop()
         low, high = run[0][0], run[-1][0]
-        due = _mass_between(ensemble, run[0], run[-1])
+        due = _mass_between(equivalent, run[0], run[-1])
         due -= sum(atom.mass for atom in atoms if low < atom.position < high)
-        if not due >= 0.5 / ensemble.d:
+        if not due >= 0.5 / equivalent.d:
             continue
         if high - low < _least_width(scan, low, high):
             narrow.append(Atom(0.5 * (low + high), due))
@@ -240,7 +240,7 @@ def unseen(scan: Scan, atoms: Sequence[Atom]):
             todo += [run[: middle + 1], run[middle:]]
             continue
         place = _middle(low, high, atoms)
-        s = ensemble.attempt(np.array([place]))[0]
+        s = equivalent.attempt(np.array([place]))[0]
         if s.imag < 0:
             found.append(place)
         elif s.imag == 0:
@@ -262,14 +262,14 @@ def _middle(a: float, b: float, atoms: Sequence[Atom]):
     return place
 
 
-def _around_zero(ensemble: Ensemble, low: float, high: float, density: int):
+def _around_zero(equivalent: WeightedEquivalent, low: float, high: float, density: int):
     """Points around the eigenvalue 0 of A_hat, where quiet coordinates crowd.
 
     A coordinate of conditional variance v under the penalty beta has its level at a distance of
     v / (v + beta) from there.
     """
-    zero = ensemble.place_of_coefficient(0.0)
-    distances = np.abs(zero - ensemble.levels)
+    zero = equivalent.place_of_coefficient(0.0)
+    distances = np.abs(zero - equivalent.levels)
     least, most = distances[distances > 0].min(initial=zero), max(high - zero, zero - low)
     if not 0 < 30.0 * least < most:
         return np.empty(0)
@@ -278,36 +278,36 @@ def _around_zero(ensemble: Ensemble, low: float, high: float, density: int):
     return points[(points > low) & (points < high)]
 
 
-def _around_levels(ensemble: Ensemble):
+def _around_levels(equivalent: WeightedEquivalent):
     """Points in the gaps next to the places beta D_j that many coordinates share.
 
     Where their number m is close to n the gap is of relative width (1 - m/n)^2 and ends in sharp
     peaks; for m > n it holds an atom, which no search for an edge must cross. For m = n the gap
     lies on one side of the place only, and a hard edge on the other.
     """
-    if not np.any(ensemble.floor):
+    if not np.any(equivalent.offset):
         return np.empty(0)
     offsets = 10.0 ** np.arange(-7.0, -1.0)
     offsets = np.concatenate([-offsets, offsets])
-    around = [level * (1.0 + offsets) for level in shared_levels(ensemble)]
-    return np.concatenate([[], *around, *_beside_atoms(ensemble)])
+    around = [level * (1.0 + offsets) for level in shared_levels(equivalent)]
+    return np.concatenate([[], *around, *_beside_atoms(equivalent)])
 
 
-def _beside_atoms(ensemble: Ensemble):
+def _beside_atoms(equivalent: WeightedEquivalent):
     """Points where the levels of few coordinates have bulks beside the level of very many.
 
     With m > n coordinates at a level, a coordinate whose own level is at a distance from it has a
     bulk at about 1 - n/m times that distance, of a width in proportion to it.
     """
-    places = [(level_place(ensemble, group), group.size) for group in level_groups(ensemble)]
+    places = [(level_place(equivalent, group), group.size) for group in level_groups(equivalent)]
     for heavy, size in places:
-        if size <= ensemble.n_samples:
+        if size <= equivalent.n_samples:
             continue
         distances = np.array([place - heavy for place, _ in places])
         for sign in (-1.0, 1.0):
             near = sign * distances
             near = near[(near > 1e-9 * heavy) & (near < BESIDE * heavy)]
             if near.size:
-                low = near.min() * (1.0 - ensemble.n_samples / size)
+                low = near.min() * (1.0 - equivalent.n_samples / size)
                 count = int(np.ceil(np.log(4.0 * near.max() / low) / np.log(BESIDE_STEP)))
                 yield heavy + sign * np.geomspace(0.5 * low, 2.0 * near.max(), count)

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 
 from ..covariance import Covariance, Spiked
 from ..validation import covariance_model, positive, real_copy
-from .spikes import SpikedEnsemble
+from .spikes import SpikedEquivalent
 
 __all__ = ["critical_strength"]
 
@@ -20,7 +20,7 @@ class HasSpikes(Protocol):
     """A theory that knows the thresholds of its directions."""
 
     @property
-    def spiked_ensemble(self) -> SpikedEnsemble: ...
+    def spiked_equivalent(self) -> SpikedEquivalent: ...
 
 
 def critical_strength(
@@ -88,7 +88,7 @@ def critical_strength(
 
     def excess(log_strength: float):
         strength = np.exp(log_strength)
-        threshold = theory_of(Spiked(base, strength, u[:, None])).spiked_ensemble.thresholds[0]
+        threshold = theory_of(Spiked(base, strength, u[:, None])).spiked_equivalent.thresholds[0]
         return log_strength - np.log(threshold)
 
     scale = base.trace() / base.d

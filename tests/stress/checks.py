@@ -6,6 +6,8 @@ does not apply yields nothing. Tolerances stand beside their reasons.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mssl.covariance import AR1, Circulant, Dense, Diagonal, Isotropic, Scaled, Spiked
@@ -37,7 +39,7 @@ def _compare(name, got, expected, rtol, atol=0.0):
         yield f"{name}{where} is {float(a):.9g} where {float(b):.9g} is due (rtol {rtol:.1g})"
 
 
-def _is_ssr(theory):
+def _is_ssr(theory) -> bool:
     return isinstance(theory, SSRTheory)
 
 
@@ -87,9 +89,9 @@ def all_errors(theory):
     rtol = DIGITS + 10 * (found.accuracy + 1e-14) * (1.0 + found.df2 / n) / (1.0 - found.df2 / n)
     if rtol > 0.1:
         return
-    shrinkage = 1.0 / theory.kappa if rate else theory.equivalent.shrinkage
+    rho = theory.solution.rho
     test = found.residual + tau * found.noise
-    train = shrinkage**2 * found.residual + tau * found.noise
+    train = rho**2 * found.residual + tau * found.noise
     c = 1.0 / keep
     full = (
         c * c * found.residual + 2.0 * c * (1.0 - c) * found.alignment + (1.0 - c) ** 2 * variances
@@ -222,7 +224,7 @@ def limits(theory):
 
 def _changed(theory):
     """How many coordinates or directions are not part of the bulk as they are."""
-    ensemble, base = theory.spiked_ensemble, split_spikes(theory.covariance)[0]
+    ensemble, base = theory.spiked_equivalent, split_spikes(theory.covariance)[0]
     while isinstance(base, Scaled):
         base = base.base
     # With fewer samples than coordinates a process has the D of its interior up to both ends.
@@ -316,7 +318,7 @@ def first_moment(theory):
             if not abs(inverse - 1.0) <= 1e-5 + 3e-6 * top:
                 yield f"the mean of A_hat's law is {spectrum.moment(1):.3g}, not 0"
             return
-        if theory.spiked_ensemble.ensemble.shrinkage == 0:
+        if theory.spiked_equivalent.equivalent.rho == 0:
             return  # n eigenvalues are all 1/q there, and no outlier is told from them
         nu = np.array([o.position for o in theory.outliers])
         ends = _nu(theory, theory.edges)
@@ -329,7 +331,7 @@ def first_moment(theory):
         if not abs(total - 1.0) <= room + 1e-5:
             yield f"bulk and outliers have the mean {1 - total:.3g}, not 0 (allowed {room:.2g})"
         return
-    base = theory.spiked_ensemble.ensemble.covariance
+    base = theory.spiked_equivalent.equivalent.covariance
     if theory.standardize:
         # 1 without spikes; else what they leave of each variance, up to 1 where they are local.
         expected = float(np.mean(base.diagonal() / model.diagonal()))
@@ -356,7 +358,7 @@ def second_moment(theory):
     if not _is_ssr(theory):
         if theory.standardize and k:
             return
-        base = theory.spiked_ensemble.ensemble.covariance.dense()
+        base = theory.spiked_equivalent.equivalent.covariance.dense()
         if theory.standardize:
             scale = np.sqrt(np.diag(base))
             base = base / scale[:, None] / scale
@@ -383,10 +385,9 @@ def support(theory):
     """Density inside, none outside; no eigenvalue of A_hat above 1/q; atoms where they belong."""
     spectrum = theory.spectrum
     bulks = np.asarray(theory.edges).reshape(-1, 2)
-    if _is_ssr(theory):
-        top = 1.0 / spectrum.keep
-        if bulks.size and bulks.max() > top * (1 + 1e-12):
-            yield f"an edge at {bulks.max():.6g} is above 1/q"
+    top = 1.0 / spectrum.keep if _is_ssr(theory) else np.inf
+    if bulks.size and bulks.max() > top * (1 + 1e-12):
+        yield f"an edge at {bulks.max():.6g} is above 1/q"
     for i, (low, high) in enumerate(bulks[:40]):
         wide = high - low
         if wide <= 1e-9 * max(abs(low), abs(high), 1e-300):
@@ -399,8 +400,7 @@ def support(theory):
         # Half of the gap to the neighbour at most.
         before = low - min(step, 0.5 * (low - bulks[i - 1, 1]) if i else step)
         after = high + min(step, 0.5 * (bulks[i + 1, 0] - high) if i + 1 < len(bulks) else step)
-        if _is_ssr(theory):
-            after = min(after, top)
+        after = min(after, top)
         values = np.asarray(theory.density(np.array([before, after])))
         if np.any(values > 1e-3 / wide):
             yield f"the density is {values} outside the bulk [{low:.6g}, {high:.6g}]"
@@ -416,7 +416,7 @@ def support(theory):
 def spikes(theory):
     """Thresholds, order and size of what the spikes report."""
     strengths = split_spikes(theory.covariance)[1]
-    if strengths.size == 0 or theory.spiked_ensemble.ensemble.shrinkage == 0:
+    if strengths.size == 0 or theory.spiked_equivalent.equivalent.rho == 0:
         return
     found = theory.spikes
     if [s.strength for s in found] != list(strengths):
@@ -429,7 +429,7 @@ def spikes(theory):
         yield from _of_one_spike(theory, spike, top)
     # Above that edge a few loud coordinates may have bulks, in which an eigenvalue can lie.
     swallowing = np.any(bulks[:, 0] > top)
-    if len(found) == 1 and theory.spiked_ensemble.local.size == 0 and not swallowing:
+    if len(found) == 1 and theory.spiked_equivalent.local.size == 0 and not swallowing:
         spike = found[0]
         clear = abs(spike.strength / spike.threshold - 1.0) > 1e-6
         if clear and spike.detected != (spike.strength > spike.threshold):
@@ -453,10 +453,10 @@ def _of_one_spike(theory, spike, top):
 
 def pca_outliers(theory):
     """Outliers of covariance PCA from the population's own eigenvalues."""
-    ensemble = theory.spiked_ensemble
+    ensemble = theory.spiked_equivalent
     if _is_ssr(theory) or theory.standardize or ensemble.strengths.size == 0:
         return
-    base, n = ensemble.ensemble.covariance.dense(), theory.n_samples
+    base, n = ensemble.equivalent.covariance.dense(), theory.n_samples
     sigma = theory.covariance.dense()
     expected = oracle.population_outliers(sigma, base, n)
     top = theory.edges[-1]
@@ -488,7 +488,7 @@ def pca_outliers(theory):
 # --- the same world seen otherwise ---------------------------------------------------------------
 
 
-def _again(theory, model, n=None, ridge=None):
+def _again(theory, model, n=None, ridge=None) -> Any:
     n = theory.n_samples if n is None else n
     if _is_ssr(theory):
         return SSRTheory(model, n, theory.ridge if ridge is None else ridge, theory.mask_rate)
@@ -646,7 +646,7 @@ def one_odd_coordinate(theory, rng):
             np.mean(first.test_error_by_coordinate[rest]),
             20.0 / min(n, d) / lift,
         )
-    if theory.spiked_ensemble.ensemble.shrinkage < 1e-6:
+    if theory.spiked_equivalent.equivalent.rho < 1e-6:
         return
     yield from _compare(
         f"threshold of a flat direction (coordinate {j} times {factor:.3g})",
@@ -703,7 +703,7 @@ def simulation(theory, rng):
     small = min(n, d)
     if small < 60 or d < 120:
         return
-    shrinkage = theory.spiked_ensemble.ensemble.shrinkage
+    shrinkage = theory.spiked_equivalent.equivalent.rho
     if abs(n / d - 1.0) < 0.2 and not shrinkage > 0.2:
         return  # at a hard edge single eigenvalues fluctuate by as much as they are
     if _is_ssr(theory) and not theory.mask_rate and theory.ridge < 1e-9 * model.trace() / d:

@@ -44,8 +44,8 @@ def _convergence_unit(rng, *, d, gamma, ridge, trials) -> Table:
     covariance = Diagonal(variances)
     equivalent = solve_kappa(covariance, n, ridge)
     r = equivalent.resolvent
-    q_limit = r.diagonal / equivalent.shrinkage
-    sandwich_limit = r.sigma_sandwich / equivalent.shrinkage**2 * equivalent.dkappa_dridge
+    q_limit = r.diagonal / equivalent.rho
+    sandwich_limit = r.sigma_sandwich / equivalent.rho**2 * equivalent.dkappa_dridge
     # E (S^2)_kk of Gaussian rows, from the covariance of two quadratic forms.
     square_mean = variances**2 + (variances * variances.sum() + variances**2) / n
 

@@ -21,7 +21,7 @@ def _row_unit(rng, *, d, n, ridge, rho, reach, trials) -> Table:
     unit[middle] = 1.0
     window = slice(middle - reach, middle + reach + 1)
     equivalent = solve_kappa(covariance, n, ridge)
-    limit = (equivalent.resolvent.apply(unit) / equivalent.shrinkage)[window]
+    limit = (equivalent.resolvent.apply(unit) / equivalent.rho)[window]
     plain = covariance.resolvent(ridge).apply(unit)[window]
 
     def trial(generator):

@@ -25,7 +25,7 @@ def _curve_unit(rng, *, points) -> Table:
     world = blocks(d, CURVE_BLOCK, CURVE_RHO)
     theory = SSRTheory(world, n, CURVE_RIDGE)
     source = theory.spectrum.source
-    weight = theory.equivalent.resolvent.diagonal[0] / theory.equivalent.shrinkage
+    weight = theory.solution.resolvent.diagonal[0] / theory.solution.rho
     variances = weight * np.array([1.0 - CURVE_RHO, 1.0 - CURVE_RHO + CURVE_RHO * CURVE_BLOCK])
     share = np.array([1.0 - 1.0 / CURVE_BLOCK, 1.0 / CURVE_BLOCK]) * d / n
     floor = weight * CURVE_RIDGE
@@ -55,7 +55,7 @@ def _curve_unit(rng, *, points) -> Table:
 
 def _edge_roots(theory):
     """The roots t at the edges; the package's s is t kappa/lambda."""
-    return [e.root * theory.equivalent.shrinkage for e in theory.spectrum.source.edge_points]
+    return [e.root * theory.solution.rho for e in theory.spectrum.source.edge_points]
 
 
 def compute_spectrum_curve(run: Run) -> Table:

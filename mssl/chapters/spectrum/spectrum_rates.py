@@ -29,7 +29,7 @@ def _rate_unit(rng, *, d, gamma, ridge, trials) -> Table:
     values = simulate_spectrum(world, n, ridge, trials=trials, rng=rng, n_jobs=1)
     counting = np.array([kolmogorov_distance(v, theory.spectrum.cdf) for v in values])
     top = np.abs(values[:, -1] - theory.edges[-1])
-    limit = theory.equivalent.resolvent.diagonal / theory.equivalent.shrinkage
+    limit = theory.solution.resolvent.diagonal / theory.solution.rho
     entry = []
     for _ in range(max(4, trials // 4)):
         x = world.sample(n, rng)

@@ -27,7 +27,7 @@ from mssl.theory import SSRTheory
 def _moving_unit(rng, *, d, n, strengths, bins, points) -> Table:
     base, u = two_level(d), flat_direction(d)
     noise, factor = base.sample(n, rng), rng.standard_normal((n, 1))
-    law = SSRTheory(base, n, RIDGE).spiked_ensemble.spectrum
+    law = SSRTheory(base, n, RIDGE).spiked_equivalent.spectrum
     low, high = law.edges[0], law.edges[-1]
     grid = low + (high - low) * 0.5 * (1 - np.cos(np.linspace(0, np.pi, points)))
     parts: list[tuple] = [("density", 0.0, grid, grid, law.density(grid))]

@@ -18,8 +18,8 @@ def flat_direction(d: int) -> np.ndarray:
 
 def top_edge(theory: SSRTheory) -> tuple[float, float]:
     r"""Upper end :math:`\nu_+` of the bulk of M, and the root :math:`t_+` there."""
-    edge = theory.spiked_ensemble.spectrum.edge_points[-1]
-    return edge.position, theory.equivalent.shrinkage * edge.root
+    edge = theory.spiked_equivalent.spectrum.edge_points[-1]
+    return edge.position, theory.solution.rho * edge.root
 
 
 def score_correlation(theory: SSRTheory) -> float:
@@ -38,10 +38,10 @@ def score_correlation(theory: SSRTheory) -> float:
     float
         0 when the spike is not detected.
     """
-    spiked = theory.spiked_ensemble
+    spiked = theory.spiked_equivalent
     if not theory.spikes[0].detected:
         return 0.0
-    outlier, ensemble = theory.outliers[0], spiked.ensemble
+    outlier, ensemble = theory.outliers[0], spiked.equivalent
     s = ensemble.solve(np.array([outlier.position]))[0].real
     r = ensemble.resolvent(s, outlier.position)
     tau = s**2 * r.sigma_sigma_trace / ensemble.n_samples
@@ -71,7 +71,7 @@ def critical_on_few(theory: SSRTheory, variance: float, count: int) -> float:
         Infinity if no strength is enough.
     """
     edge, t = top_edge(theory)
-    g, zeta = variance + theory.kappa, edge * theory.equivalent.shrinkage
+    g, zeta = variance + theory.kappa, edge * theory.solution.rho
     spread = (zeta * g - theory.ridge) / t - variance
     # (theta - spread) (m g + (m - 1) theta) - (zeta g / t) theta = 0
     roots = np.roots(

@@ -114,7 +114,7 @@ def local() -> Check:
         strengths = _local_thresholds(2 / 3, 1.0, size, variances)
         for method, strength in zip(METHODS, strengths, strict=True):
             model = Spiked(Diagonal(variances), strength, u[:, None])
-            found.append(theory_of(method, model, 1800, 1e-6).spiked_ensemble.thresholds[0])
+            found.append(theory_of(method, model, 1800, 1e-6).spiked_equivalent.thresholds[0])
             expected.append(strength)
     package = numerical(found, expected, "2, 4 and 8 quiet coordinates, d = 1200, n = 1800", 1e-4)
     # Quiet noise 1, loud 3; masked regression has a formula for n > d only.
@@ -146,7 +146,7 @@ def single() -> Check:
         strength = masked(Noise.two_levels(ratio), gamma, ridge)[0]
         model = Spiked(Diagonal(np.tile([1.0, ratio], 600)), strength, one)
         theory = SSRTheory(model, round(1200 / gamma), ridge)
-        found.append(theory.spiked_ensemble.thresholds[0])
+        found.append(theory.spiked_equivalent.thresholds[0])
         expected.append(strength)
     package = numerical(found, expected, "the package, d = 1200", 0.01)
     rng = np.random.default_rng(11)

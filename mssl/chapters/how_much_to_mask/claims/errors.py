@@ -165,7 +165,7 @@ def train() -> Check:
         found.append(np.mean(seen))
         theory = SSRTheory(model, n, ridge, p)
         t, e = 1 / theory.kappa, theory.errors
-        expected.append(np.mean(t**2 * e.residual + p / q * e.noise))
+        expected.append(np.mean(t**2 * e.rescaled + p / q * e.noise))
     if worst > 1e-9:
         return violation(worst, "the exact formula of the sample fails")
     return relative(expected, found, "d = 240, n = 360, rates .15, .5, .75, four draws")

@@ -161,7 +161,7 @@ def local() -> Check:
         u[: 2 * size : 2] = size**-0.5
         strength = local_threshold(size, d / n, rate)
         theory = SSRTheory(Spiked(Diagonal(variances), strength, u[:, None]), n, 0.0, rate)
-        found.append(theory.spiked_ensemble.thresholds[0])
+        found.append(theory.spiked_equivalent.thresholds[0])
         expected.append(strength)
         # The condition, typed again: no outlier just below, one just above.
         sides = [_local_outlier(d / n, rate, f * strength, size) for f in (0.999, 1.001)]

@@ -146,7 +146,7 @@ def diagonal():
         for x in (model.sample(n, rng) for _ in range(trials))
     ]
     mean, error = mean_and_error(seen)
-    limit = e.resolvent.diagonal / e.shrinkage
+    limit = e.resolvent.diagonal / e.rho
     check = in_standard_errors(
         limit,
         mean,
@@ -156,7 +156,7 @@ def diagonal():
     )
     # The uniform bound with beta = 1, where it is small against Q; C/n is left out of it.
     white = solve_kappa(AR1(d, 0.0), n, 1.0)
-    limit = white.resolvent.diagonal / white.shrinkage
+    limit = white.resolvent.diagonal / white.rho
     draws = (rng.standard_normal((n, d)) for _ in range(trials))
     largest = [np.abs(np.diag(np.linalg.inv(x.T @ x / n + np.eye(d))) - limit).max() for x in draws]
     outside = np.mean(np.array(largest) > np.sqrt(4 * np.log(d) / n))
@@ -281,11 +281,11 @@ def sandwich():
     model = Blocks([60, 30, 90], [0.5, 0.2, 0.8], [1.0, 2.0, 0.5])
     rng = np.random.default_rng(19)
     e = solve_kappa(model, n, lam)
-    r, gain = e.resolvent, e.dkappa_dridge / e.shrinkage**2
+    r, gain = e.resolvent, e.dkappa_dridge / e.rho**2
     extra = np.sum(r.sigma_sandwich) / n
     limits = [
         gain * r.sigma_sandwich,
-        gain * (e.shrinkage * r.square_diagonal + extra * r.diagonal),
+        gain * (e.rho * r.square_diagonal + extra * r.diagonal),
     ]
     seen = []
     for _ in range(trials):

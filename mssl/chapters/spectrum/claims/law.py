@@ -257,7 +257,7 @@ def edge() -> Check:
         # The constant in front of the square root of Im t, from the curvature at the minimum.
         h, below = 1e-3, 1e-6 * best.fun
         bend = (zeta(best.x + h) - 2.0 * best.fun + zeta(best.x - h)) / h**2
-        near = theory.ensemble.solve(np.array([best.fun - below + 0j]))[0] * e.shrinkage
+        near = theory.equivalent.solve(np.array([best.fun - below + 0j]))[0] * e.rho
         if abs(near.imag / -np.sqrt(2.0 * below / bend) - 1.0) > 1e-3:
             rough += 1
     if rough:
@@ -291,7 +291,7 @@ def edge() -> Check:
 def _real_curve(world, n, lam):
     """zeta(t) for t > 1, from the eigenvalues of t Sigma_D + lam D."""
     e = solve_kappa(world, n, lam)
-    root = np.sqrt(e.resolvent.diagonal / e.shrinkage)
+    root = np.sqrt(e.resolvent.diagonal / e.rho)
     sigma_d = root[:, None] * world.dense() * root
     floor = np.diag(e.kappa * e.resolvent.diagonal)
 

@@ -111,10 +111,10 @@ def branch() -> Check:
     for world, n in ((two_level(10), 6), (uneven(12), 30)):
         lam = 0.4
         e = solve_kappa(world, n, lam)
-        ensemble = SSRTheory(world, n, lam).spectrum.source.ensemble
+        ensemble = SSRTheory(world, n, lam).spectrum.source.equivalent
         _, sigma_d, floor = units_of(world, n, lam)
         for zeta in (0.5 + 0.5j, 2.0 + 0.7j, -1.0 + 0.1j, 6.0 + 1.0j):
-            root = ensemble.solve(np.array([zeta]))[0] * e.shrinkage
+            root = ensemble.solve(np.array([zeta]))[0] * e.rho
             g = np.linalg.inv(root * sigma_d + floor - zeta * np.eye(world.d))
             bound = min(1.0 / zeta.imag, -1.0 / zeta.real if zeta.real < 0 else np.inf)
             if not root.imag < 0 or np.linalg.norm(g, 2) > bound:

@@ -25,7 +25,7 @@ def sample(world, n, lam, rng):
 def limit_diagonal(world, n, lam):
     """The limit of D."""
     e = solve_kappa(world, n, lam)
-    return e.resolvent.diagonal / e.shrinkage
+    return e.resolvent.diagonal / e.rho
 
 
 def units_of(world, n, lam):

@@ -112,7 +112,7 @@ def upper_edge():
         bulk = Bulk.of(model, n, ridge)
         t, z = bulk.edge
         found.append(z)
-        expected.append(SSRTheory(two_level(300), n, ridge).spiked_ensemble.spectrum.edges[-1])
+        expected.append(SSRTheory(two_level(300), n, ridge).spiked_equivalent.spectrum.edges[-1])
         # The smaller root exceeds 1 and falls as z grows, with tau < 1 above the edge.
         roots = [
             brentq(lambda s, z=z, f=f, bulk=bulk: bulk.phi(s, f * z) - 1, 1, t)

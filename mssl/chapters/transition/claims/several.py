@@ -103,7 +103,7 @@ def few_coordinates():
         strength = brentq(excess, 0.0, 1e4)
         # The strength must be its own threshold.
         model = Spiked(two_level(d), strength, _on_few(d, count, offset))
-        found.append(SSRTheory(model, n, RIDGE).spiked_ensemble.thresholds[0])
+        found.append(SSRTheory(model, n, RIDGE).spiked_equivalent.thresholds[0])
         found.append(critical_on_few(SSRTheory(two_level(d), n, RIDGE), variance, count))
         expected += [strength, strength]
         many = brentq(_excess(two_level(d), n, RIDGE, variance, 10**6)[0], 0.0, 1e4)
@@ -172,7 +172,7 @@ def single_coordinate():
     for n, ridge in ((3000, 3.0), (1200, 1.0), (300, 0.02), (200, 0.5)):
         expected.append(_single_formula(1200 / n, ridge))
         theory = SSRTheory(Spiked(Isotropic(1200), expected[-1], one), n, ridge)
-        found.append(theory.spiked_ensemble.thresholds[0])
+        found.append(theory.spiked_equivalent.thresholds[0])
     package = numerical(found, expected, "the package, d = 1200", 0.01)
     golden = ((1 + np.sqrt(5)) / 2) ** 2
     for gamma in (0.4, 1.0, 2.0, 2.5, 2.7, 4.0, 9.0):

@@ -58,7 +58,7 @@ def two_level_threshold():
     model = Spiked(Diagonal(np.tile([1.0, 4.0], d // 2)), 1e-9, flat_direction(d))
     theory = SSRTheory(model, n, ridge)
     root = form.threshold(1, 4, "1/2", "1/2", "2/3", repr(float(theory.kappa)))
-    gap = abs(float(root) / theory.spiked_ensemble.thresholds[0] - 1)
+    gap = abs(float(root) / theory.spiked_equivalent.thresholds[0] - 1)
     return check if gap < 1e-7 else Check(SYMPY, gap, "relative", 1e-7, "root against theory")
 
 
@@ -96,7 +96,7 @@ def whitened():
     u /= np.linalg.norm(u)
     found = SSRTheory(Spiked(Diagonal(variances), 1e-9, u[:, None]), 600, 1e-8)
     limit = np.sqrt(400 / 600) / np.sum(u**2 / variances)
-    package = numerical(found.spiked_ensemble.thresholds, [limit], "the package", 1e-5)
+    package = numerical(found.spiked_equivalent.thresholds, [limit], "the package", 1e-5)
     # Sorted apart, so that quiet coordinates carry other parts of the signal than loud ones.
     noise, v = Diagonal(np.geomspace(0.2, 4.0, 300)), np.linspace(1.5, 0.5, 300)[:, None]
     data = _whitened_data(noise, v / np.linalg.norm(v), 0.5, 1e-4, 40)

@@ -14,8 +14,8 @@ from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, non_negative, open_unit, positive_integer
 from .bulk import Units
 from .coefficients import CoefficientSpectrum
-from .equivalents import Equivalent
 from .finite_size import corrected
+from .kappa import KappaSolution
 from .masked import (
     MaskedErrors,
     felt_penalty,
@@ -24,7 +24,7 @@ from .masked import (
     solve_masked,
 )
 from .outliers import Outlier, Spike
-from .spikes import SpikedEnsemble
+from .spikes import SpikedEquivalent
 from .state import StoredByFields
 
 __all__ = ["SSRTheory", "bayes_error_by_coordinate"]
@@ -142,28 +142,28 @@ class SSRTheory(StoredByFields):
         if self.mask_rate is not None:
             rate = open_unit(self.mask_rate, "mask_rate", zero_allowed=True)
             object.__setattr__(self, "mask_rate", rate)
-        self._solution  # noqa: B018 - bad settings fail here, not at the first attribute
+        self._solved  # noqa: B018 - bad settings fail here, not at the first attribute
 
     @property
     def _rate(self) -> float:
         return self.mask_rate or 0.0
 
     @cached_property
-    def _solution(self) -> tuple[Equivalent, MaskedErrors]:
+    def _solved(self) -> tuple[KappaSolution, MaskedErrors]:
         return solve_masked(self.covariance, self.n_samples, self.ridge, self._rate)
 
     @property
-    def equivalent(self) -> Equivalent:
-        """Solution of the fixed-point equation, an :class:`Equivalent`.
+    def solution(self) -> KappaSolution:
+        """Solution of the fixed-point equation, an :class:`KappaSolution`.
 
         With a mask rate, that of the model in units of the penalty (see :func:`solve_masked`).
         """
-        return self._solution[0]
+        return self._solved[0]
 
     @property
     def errors(self) -> MaskedErrors:
         """The errors at all mask rates, a :class:`MaskedErrors`."""
-        return self._solution[1]
+        return self._solved[1]
 
     @property
     def keep(self) -> float:
@@ -178,17 +178,17 @@ class SSRTheory(StoredByFields):
     @property
     def kappa(self) -> float:
         r"""The effective ridge :math:`\kappa`, in units of variance."""
-        return self.equivalent.kappa
+        return self.solution.kappa
 
     @property
     def df1(self) -> float:
         r"""Degrees of freedom :math:`\mathrm{df}_1 = \mathrm{Tr}\,\Sigma R`."""
-        return self.equivalent.df1
+        return self.solution.df1
 
     @property
     def df2(self) -> float:
         r"""Degrees of freedom :math:`\mathrm{df}_2 = \mathrm{Tr}\,(\Sigma R)^2`."""
-        return self.equivalent.df2
+        return self.solution.df2
 
     @cached_property
     def test_error_by_coordinate(self) -> np.ndarray:
@@ -198,7 +198,7 @@ class SSRTheory(StoredByFields):
 
         Implements :theorem:`thm-test-error` and :theorem:`thm-mask-error`.
         """
-        return self.errors.same
+        return self.errors.test
 
     @cached_property
     def train_error_by_coordinate(self) -> np.ndarray:
@@ -225,7 +225,7 @@ class SSRTheory(StoredByFields):
             raise ValueError(
                 "train_error_finite_size is known without masks only: leave mask_rate out."
             )
-        return corrected(self.covariance, self.equivalent)
+        return corrected(self.covariance, self.solution)
 
     @cached_property
     def train_error_finite_size(self) -> float:
@@ -269,7 +269,7 @@ class SSRTheory(StoredByFields):
     @property
     def rescaled_error_by_coordinate(self) -> np.ndarray:
         r"""The same of :math:`q\hat A`, ndarray of shape (n_features,)."""
-        return self.errors.residual
+        return self.errors.rescaled
 
     @cached_property
     def rescaled_error(self) -> float:
@@ -301,12 +301,12 @@ class SSRTheory(StoredByFields):
         return self.errors.coef_norm
 
     @cached_property
-    def spiked_ensemble(self) -> SpikedEnsemble:
-        """The matrix M behind the spectrum of A_hat, a :class:`SpikedEnsemble`."""
+    def spiked_equivalent(self) -> SpikedEquivalent:
+        """The matrix M behind the spectrum of A_hat, a :class:`SpikedEquivalent`."""
         if not self.covariance.diagonal().any():
             raise ValueError("covariance must not be zero.")
-        share = self.equivalent.shrinkage
-        return SpikedEnsemble.build(self.covariance, self.n_samples, share, self._units_of)
+        share = self.solution.rho
+        return SpikedEquivalent.build(self.covariance, self.n_samples, share, self._units_of)
 
     def _units_of(self, model: Covariance) -> Units:
         """D and the penalty of a model, the base of this one or this one itself."""
@@ -318,7 +318,7 @@ class SSRTheory(StoredByFields):
     @cached_property
     def spectrum(self) -> CoefficientSpectrum:
         """The law of the eigenvalues of A_hat, a :class:`CoefficientSpectrum`."""
-        return CoefficientSpectrum(self.spiked_ensemble.spectrum, self.keep)
+        return CoefficientSpectrum(self.spiked_equivalent.spectrum, self.keep)
 
     def density(self, a: ArrayLike) -> np.ndarray:
         """Density of the eigenvalues of A_hat at real points a of any shape."""
@@ -332,12 +332,12 @@ class SSRTheory(StoredByFields):
     @property
     def outliers(self) -> tuple[Outlier, ...]:
         """All eigenvalues outside the bulks, the largest first."""
-        return self.spiked_ensemble.outliers
+        return self.spiked_equivalent.outliers
 
     @cached_property
     def spikes(self) -> tuple[Spike, ...]:
         """A :class:`Spike` for each direction of the model, in its order."""
-        return self.spiked_ensemble.describe_spikes(self.spectrum.eigenvalue)
+        return self.spiked_equivalent.describe_spikes(self.spectrum.eigenvalue)
 
     @property
     def risk(self) -> Risk:

@@ -11,11 +11,11 @@ import numpy as np
 from .._types import Array, Points, Scalar
 from ..covariance import Circulant, Covariance, Dense
 from ..exceptions import ConvergenceError
-from .law import Law, joint_law, merged, unscaled
+from .law import JointSpectrum, joint_law, merged, unscaled
 from .pencil import Pencil
 from .state import StoredByFields
 
-__all__ = ["Ensemble"]
+__all__ = ["WeightedEquivalent"]
 
 # Products of points and atoms that are worked on at once; keeps the arrays inside the cache.
 CHUNK = 1 << 16
@@ -43,7 +43,7 @@ class Traces(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Ensemble(StoredByFields):
+class WeightedEquivalent(StoredByFields):
     r"""Deterministic equivalent of a weighted sample covariance.
 
     .. math::
@@ -66,10 +66,10 @@ class Ensemble(StoredByFields):
         Number of samples n.
     weights : ndarray of shape (n_features,)
         The diagonal of D, positive.
-    floor : float or ndarray of shape (n_features,)
+    offset : float or ndarray of shape (n_features,)
         :math:`\beta \ge 0`; a vector is the diagonal of a matrix that takes the place of
         :math:`\beta I`.
-    shrinkage : float
+    rho : float
         :math:`\rho \ge 0`. At zero, n eigenvalues of M are infinite and the others are finite.
     depth, unit : float, default=1.0
         The matrix of interest has the eigenvalues :math:`1 - \mathrm{depth} + z/\mathrm{unit}` for
@@ -99,8 +99,8 @@ class Ensemble(StoredByFields):
     covariance: Covariance
     n_samples: int
     weights: Array
-    floor: float | Array
-    shrinkage: float
+    offset: float | Array
+    rho: float
     depth: float = 1.0
     unit: float = 1.0
 
@@ -129,17 +129,17 @@ class Ensemble(StoredByFields):
     @property
     def graded(self) -> bool:
         r"""Whether :math:`\beta` is a vector."""
-        return np.ndim(self.floor) > 0
+        return np.ndim(self.offset) > 0
 
     @property
     def levels(self) -> Array:
         r""":math:`\beta_kD_k`, what an eigenvector on coordinate k that no sample touches has."""
-        return self.floor * self.weights
+        return self.offset * self.weights
 
     @cached_property
-    def law(self) -> Law | None:
+    def law(self) -> JointSpectrum | None:
         """The joint law of the eigenvalues of Sigma and D, or None when they do not commute."""
-        return joint_law(self.covariance, self.weights, self.floor)
+        return joint_law(self.covariance, self.weights, self.offset)
 
     @cached_property
     def population_trace(self) -> float:
@@ -162,7 +162,7 @@ class Ensemble(StoredByFields):
 
     def resolvent(self, s: Scalar, z: Scalar):
         """The model's resolvent R at one point."""
-        return self.covariance.resolvent(self.floor - z / self.weights, s)
+        return self.covariance.resolvent(self.offset - z / self.weights, s)
 
     def traces(self, s: Points, z: Points) -> Traces:
         """All functionals at points s and z of equal shape (n_points,)."""
@@ -170,7 +170,7 @@ class Ensemble(StoredByFields):
         if self.law is not None:
             return _law_traces(self, self.law, s, z)
         if self.pencil is not None:
-            n, rho = self.n_samples, self.shrinkage
+            n, rho = self.n_samples, self.rho
             t1, t2, cross, inverse = self.pencil.traces(s, z)
             with np.errstate(invalid="ignore", over="ignore"):  # at a pole
                 excess, slope = rho * s - 1.0 + s * t1 / n, rho + (t1 - s * t2) / n
@@ -203,7 +203,7 @@ class Ensemble(StoredByFields):
         """
         if self.law is not None:
             law = self.law
-            signs = s * law.variances + law.floors - z / law.weights < 0
+            signs = s * law.variances + law.offsets - z / law.weights < 0
             negative = int(law.counts[signs].sum())
         elif self.pencil is not None:
             negative = self.pencil.negative(s, z)
@@ -271,11 +271,11 @@ class Ensemble(StoredByFields):
             yield coarse.solve_or_nan
         real = not np.any(z.imag)
         if self.law is None and real:
-            yield self._descend_in_shrinkage
+            yield self._descend_in_rho
         for factor, last in ((0.25, 1e-6), (0.5, 1e-11), (0.8, 1e-13)):
             yield lambda z, factor=factor, last=last: self._descend(z, factor, last)
         if self.law is not None and real:
-            yield self._descend_in_shrinkage
+            yield self._descend_in_rho
 
     def solve_or_nan(self, z: Points):
         """Like `solve`, but a starting point for another law: NaN where there is no root."""
@@ -316,7 +316,7 @@ class Ensemble(StoredByFields):
             if not left[0]:
                 return found
         if point[0].imag == 0:
-            found, left = self._polish(point, self._descend_in_shrinkage(point))
+            found, left = self._polish(point, self._descend_in_rho(point))
             if not left[0]:
                 return found
         return None
@@ -327,7 +327,7 @@ class Ensemble(StoredByFields):
         top = 10.0 * (np.abs(z) + self.population_trace + np.max(self.levels))
         steps = int(np.ceil(np.max(np.log(top / bottom)) / -np.log(factor)))
         height = top
-        s = 1.0 / (self.shrinkage - self.population_trace / (z.real + 1j * top))
+        s = 1.0 / (self.rho - self.population_trace / (z.real + 1j * top))
         for _ in range(4):
             s = self._contract(s, z.real + 1j * top)
         for k in range(steps + 1):
@@ -337,23 +337,23 @@ class Ensemble(StoredByFields):
                 s = self._half_plane_step(s, point)
         return s
 
-    def _descend_in_shrinkage(self, z: Points):
+    def _descend_in_rho(self, z: Points):
         """The same at real z, with the imaginary part added to rho instead.
 
         Both make s -> 1/(rho + (1/n) Tr Sigma R) a contraction of the lower half-plane, and both
         lead to the same root: dF/drho and dF/dz have the sign of s on the real axis.
         """
-        scale = 10.0 * (self.shrinkage + (self.d + 1.0) / self.n_samples)
+        scale = 10.0 * (self.rho + (self.d + 1.0) / self.n_samples)
         place = z.real
         middle = self.pencil.median(place) if self.pencil is not None else np.ones(place.shape)
         top = np.maximum(scale, scale * np.minimum(middle, HIGHEST))
-        s = 1.0 / (self.shrinkage + 1j * top)
+        s = 1.0 / (self.rho + 1j * top)
         for height in np.append(0.5 ** np.arange(50), 0.0):
             for _ in range(4):
-                s = self._step_in_shrinkage(s, place, 1j * height * top)
+                s = self._step_in_rho(s, place, 1j * height * top)
         return s
 
-    def _step_in_shrinkage(self, s: Points, place: Points, lift: Scalar):
+    def _step_in_rho(self, s: Points, place: Points, lift: Scalar):
         """A Newton step, or the contraction where Newton would leave the half-plane."""
         traces = self.traces(s, place)
         excess, slope = traces.excess + lift * s, traces.slope + lift
@@ -424,8 +424,8 @@ class Ensemble(StoredByFields):
         return s, right
 
 
-def _law_traces(ensemble: Ensemble, law: Law, s: Points, z: Points) -> Traces:
-    n, d, beta = ensemble.n_samples, ensemble.d, law.floors
+def _law_traces(equivalent: WeightedEquivalent, law: JointSpectrum, s: Points, z: Points) -> Traces:
+    n, d, beta = equivalent.n_samples, equivalent.d, law.offsets
     v, w, m = law.variances, 1.0 / law.weights, law.counts
     kind = np.result_type(s, z, float)
     excess, slope, drift, stieltjes = (np.empty(s.shape, dtype=kind) for _ in range(4))
@@ -439,8 +439,8 @@ def _law_traces(ensemble: Ensemble, law: Law, s: Points, z: Points) -> Traces:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             first, second = _moments(a, b, v, w, beta, table, square_table)
             t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
-            excess[part] = ensemble.shrinkage * a - 1.0 + a * t1
-            slope[part] = ensemble.shrinkage + t1 - a * t2
+            excess[part] = equivalent.rho * a - 1.0 + a * t1
+            slope[part] = equivalent.rho + t1 - a * t2
             drift[part] = a * cross
         stieltjes[part] = first[:, 1] / d
     return Traces(excess, slope, drift, stieltjes)
@@ -474,19 +474,19 @@ def _moments(
     return first, x @ square_table - 2j * (xy @ square_table)
 
 
-def _model_traces(ensemble: Ensemble, s: Scalar, z: Scalar):
-    n, d = ensemble.n_samples, ensemble.d
+def _model_traces(equivalent: WeightedEquivalent, s: Scalar, z: Scalar):
+    n, d = equivalent.n_samples, equivalent.d
     if z == 0 or np.imag(z) == 0:
         z = np.real(z)  # a real shift keeps a real resolvent real
     if np.imag(s) == 0:
         s = np.real(s)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         try:
-            r = ensemble.resolvent(s, z)
+            r = equivalent.resolvent(s, z)
         except np.linalg.LinAlgError:  # the point is a pole; no solver stays there
             return (np.nan,) * 4
         t1, t2 = r.sigma_trace / n, r.sigma_sigma_trace / n
-        cross = np.sum(r.sigma_sandwich / ensemble.weights) / n
-        stieltjes = np.sum(r.diagonal / ensemble.weights) / d
-    rho = ensemble.shrinkage
+        cross = np.sum(r.sigma_sandwich / equivalent.weights) / n
+        stieltjes = np.sum(r.diagonal / equivalent.weights) / d
+    rho = equivalent.rho
     return rho * s - 1.0 + s * t1, rho + t1 - s * t2, s * cross, stieltjes

@@ -10,11 +10,11 @@ from ..covariance import Covariance, Resolvent
 from ..exceptions import ConvergenceError
 from ..validation import covariance_model, non_negative, positive, positive_integer
 
-__all__ = ["Equivalent", "solve_kappa"]
+__all__ = ["KappaSolution", "solve_kappa"]
 
 
 @dataclass(frozen=True)
-class Equivalent:
+class KappaSolution:
     r"""The deterministic equivalent of :math:`Q = (X^\top X/n + \lambda I)^{-1}`.
 
     .. math:: Q \simeq \frac{\kappa}{\lambda} R, \qquad R = (\Sigma + \kappa I)^{-1}, \qquad
@@ -52,7 +52,7 @@ class Equivalent:
     iterations: int
 
     @property
-    def shrinkage(self) -> float:
+    def rho(self) -> float:
         r""":math:`\lambda/\kappa = 1 - \mathrm{df}_1/n`, also where both vanish.
 
         Implements :theorem:`prop-shrinkage`.
@@ -68,7 +68,7 @@ class Equivalent:
         Implements :theorem:`cor-kappa-derivative`.
         """
         # 1 - df2/n, as a sum of two terms that are not negative.
-        return 1.0 / (self.shrinkage + self.resolvent.sigma_shift_trace / self.n_samples)
+        return 1.0 / (self.rho + self.resolvent.sigma_shift_trace / self.n_samples)
 
 
 class SingularCovariance(ValueError):
@@ -99,7 +99,7 @@ def solve_kappa(
     *,
     rtol: float = 1e-12,
     max_iterations: int = 200,
-) -> Equivalent:
+) -> KappaSolution:
     r"""Solve the fixed-point equation for kappa.
 
     .. math:: F(\kappa) = \kappa - \frac{\kappa}{n}\,\mathrm{Tr}\,\Sigma(\Sigma + \kappa)^{-1}
@@ -124,7 +124,7 @@ def solve_kappa(
 
     Returns
     -------
-    Equivalent
+    KappaSolution
 
     Raises
     ------
@@ -168,7 +168,7 @@ def solve_kappa(
         d, resolvent = float(covariance.d), covariance.resolvent(0.0)
         if not np.isfinite(resolvent.diagonal).all():
             raise _singular(n)
-        return Equivalent(n, lam, 0.0, resolvent, d, d, 0)
+        return KappaSolution(n, lam, 0.0, resolvent, d, d, 0)
     descends = n < covariance.d
     step = np.inf
     start, last, following = kappa, np.inf, _newton if descends else _log_newton
@@ -178,7 +178,7 @@ def solve_kappa(
         step = kappa - improved
         if _settled(step / kappa, last, rtol, descends):
             return _checked(
-                Equivalent(
+                KappaSolution(
                     n_samples=n,
                     ridge=lam,
                     kappa=float(kappa),
@@ -223,7 +223,7 @@ def _settled(step: float, last: float, rtol: float, descends: bool) -> bool:
     return bool(abs(step) <= rtol or 0.1 * abs(last) < abs(step) < 1e-8)
 
 
-def _checked(equivalent: Equivalent) -> Equivalent:
+def _checked(equivalent: KappaSolution) -> KappaSolution:
     """Refuse the one case in which rounding has decided: n is the rank, and the ridge vanishes."""
     e = equivalent
     if e.n_samples < e.resolvent.diagonal.size and e.dkappa_dridge > 1e7:
