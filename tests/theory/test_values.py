@@ -9,7 +9,7 @@ import pytest
 from mssl.covariance import Covariance
 from mssl.theory import SSRTheory
 
-STORED = json.loads((Path(__file__).parent / "data" / "theory_values.json").read_text("utf-8"))
+STORED = json.loads((Path(__file__).parents[1] / "data" / "theory_values.json").read_text("utf-8"))
 MODELS = {
     f"{cls.__name__}-{i}": m for cls in Covariance.registry() for i, m in enumerate(cls.examples())
 }

@@ -1,7 +1,7 @@
 """Outliers and overlaps over a random sample of 60 settings, each against 20 draws at d = 1000.
 
 Every setting has a seed of its own, so that any part of the sample can be run alone, as in
-`make long ARGS="tests/test_spikes_long.py -k setting17"`.
+`make long ARGS="tests/theory/test_spikes_in_draws.py -k setting17"`.
 """
 
 from typing import NamedTuple

@@ -31,7 +31,7 @@ from mssl.theory import (
     solve_masked,
 )
 
-from .test_theory_masking_long import explicit_errors, predicted_errors
+from .test_masked_in_draws import explicit_errors, predicted_errors
 
 CASES = [model for cls in Covariance.registry() for model in cls.examples()]
 IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
