@@ -10,7 +10,7 @@ import sympy as sp
 from mssl.symbolic import Identity
 from mssl.vit import MAE, Contrastive, PatchData, leading_order_times
 from mssl.vit import symbolic as vs
-from mssl.vit.mean_field import _Contrast, _Reconstruction
+from mssl.vit.flow import Contrast, Reconstruction
 
 DATA = PatchData(1000, 4, 400, 30, 0.8, 0.8, 0.3)
 
@@ -48,7 +48,7 @@ def test_a_disturbed_claim_is_refused(name):
 
 
 def test_reconstruction_starts_at_its_growth_rates():
-    velocity = _Reconstruction(DATA, average_counts=False)(np.zeros(5)).velocity
+    velocity = Reconstruction(DATA, average_counts=False)(np.zeros(5)).velocity
     rates = derived("growth_rates")
     assert velocity[0] == pytest.approx(at_data(rates.own), rel=1e-12)
     assert velocity[1] == pytest.approx(at_data(rates.globe), rel=1e-12)
@@ -78,7 +78,7 @@ def test_growth_rates_approach_their_leading_order(gap):
 
 def test_contrast_starts_at_its_growth_rates():
     tau = 0.2
-    velocity = _Contrast(DATA, Contrastive(tau), None)(np.zeros(5)).velocity
+    velocity = Contrast(DATA, Contrastive(tau), None)(np.zeros(5)).velocity
     rates = derived("contrastive_growth_rates")
     similarity = at_data(rates.similarity)
     pi = np.exp(similarity / tau) / (DATA.n_clusters - 1 + np.exp(similarity / tau))
@@ -89,7 +89,7 @@ def test_contrast_starts_at_its_growth_rates():
     assert globe > 0
 
 
-def test_phase_times_are_those_of_the_mean_field_module():
+def test_phase_times_are_those_of_the_mean_field():
     data = PatchData.from_exponents(10**6, 3, 0.9, 0.4, 0.8, 0.8, 0.25)
     times, numbers = derived("phase_times"), leading_order_times(data)
     a, b = at_data(times.a, data), at_data(times.b, data)

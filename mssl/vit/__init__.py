@@ -16,17 +16,17 @@ from .contrast import contrast_rates, critical_temperature, strength_moments
 from .data import Images, PatchData
 from .history import History, Readout
 from .keys import Keys
-from .mean_field import (
-    PhaseExponents,
-    PhaseTimes,
-    leading_order_times,
-    mean_field,
-    phase_exponents,
-    phase_times,
-)
+from .mean_field import mean_field
 from .model import Attention, Parameters, attend, position_weights
 from .noisy import NoisyAttention, noisy_attention
 from .objectives import MAE, Combined, Contrastive, Objective
+from .phases import (
+    PhaseExponents,
+    PhaseTimes,
+    leading_order_times,
+    phase_exponents,
+    phase_times,
+)
 from .training import DivergenceError, TrainingHistory, train
 
 __all__ = [

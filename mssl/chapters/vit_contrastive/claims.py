@@ -18,7 +18,7 @@ from mssl.chapters.ledger.images import SMALL, TINY, assemble, dense_pass, rando
 from mssl.vit import MAE, Contrastive, Images, Parameters, PatchData, attend, mean_field
 from mssl.vit import symbolic as vs
 from mssl.vit.contrast import contrast_rates, critical_temperature
-from mssl.vit.mean_field import _Contrast
+from mssl.vit.flow import Contrast
 
 TAU, RHO = 0.3, 0.02
 
@@ -180,7 +180,7 @@ def check_ratio():
         big, small = contrast_rates(data, 32)
         # Corrections: P^-gap = 10^-3 where the gap is .1 and P^gap = 10^-3 where it is -.1.
         deviations.append(abs(big / small / limit - 1))
-        at = _Contrast(data, Contrastive(0.1), 32)(np.zeros(5)).velocity
+        at = Contrast(data, Contrastive(0.1), 32)(np.zeros(5)).velocity
         deviations += [abs(0.1 * v / r - 1) for v, r in zip(at[1:3], (big, small), strict=True)]
     setting = "P = 10^30, gaps 0.1 and -0.1: closed form, and mean field at temperature 0.1"
     return Check(NUMERICAL, float(max(deviations)), "relative", 5e-3, setting)
@@ -193,7 +193,7 @@ def check_one_strength():
     n = data.expected_visible()
     for _ in range(5):
         big, small = rng.normal(size=2)
-        velocity = _Contrast(data, Contrastive(tau, RHO), B)(
+        velocity = Contrast(data, Contrastive(tau, RHO), B)(
             np.array([small, big, small, big, small])
         ).velocity
         phi = np.array([big, *np.full(data.n_local, small)])
@@ -235,7 +235,7 @@ def check_dim():
             ordered &= abs(_drive(critical, L, U, K, B)) < 1e-9
         for factor in (0.8, 1.25):
             data = PatchData(100, K, 28, 12, L, U, 0.5)
-            flow = _Contrast(data, Contrastive(factor * critical), 32)
+            flow = Contrast(data, Contrastive(factor * critical), 32)
             v = flow(np.array([0.5, 60.0, 0.5, 60.0, 0.5])).velocity
             sign = 1 if factor > 1 else -1
             ordered &= sign * v[1] > 0 > sign * v[2]
