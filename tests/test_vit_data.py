@@ -1,6 +1,6 @@
 """Patch data: partitions, masks, the reconstruction floor, and pictures."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -158,3 +158,16 @@ def test_bad_exponents():
         PatchData.from_exponents(100, 2, 1.2, 0.4, 0.5, 1.0, 0.5)
     with pytest.raises(ValueError, match="lower local_exponent"):
         PatchData.from_exponents(100, 2, 0.5, 1.0, 0.5, 1.0, 0.5)
+
+
+@pytest.mark.parametrize("data", CASES.values(), ids=CASES)
+def test_a_batch_knows_where_its_areas_lie(data):
+    images, batch = data.draw(5, 3, views=2), data.batch(5, 3, views=2)
+    for name in ("clusters", "strengths", "visible"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(images, name))
+    assert (len(batch), batch.n_areas, batch.n_clusters) == (5, data.n_areas, data.n_clusters)
+    for view, i, p in product(range(2), range(5), range(data.n_patches)):
+        mates = data.areas[images.clusters[i]] == batch.areas[i, p]
+        assert mates[p]
+        seen = images.visible[view, i]
+        assert batch.scored(view)[i, p] == (not seen[p] and seen[mates].any())

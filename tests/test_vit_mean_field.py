@@ -29,7 +29,7 @@ GAPS = pytest.mark.parametrize("data", [POSITIVE, NEGATIVE], ids=["gap .43", "ga
 class Unknown(Objective):
     """An objective of a user, of which there is no mean field."""
 
-    def _loss_and_slopes(self, data, parameters, seen):
+    def _loss_and_slopes(self, parameters, seen):
         return 0.0, np.zeros(1)
 
 

@@ -34,7 +34,7 @@ def dense_keys(data, images, view):
 @pytest.mark.parametrize("view", [0, 1])
 def test_sums_over_keys_and_their_transpose(data, view):
     images, rng = data.draw(8, 1, views=2), np.random.default_rng(2)
-    keys, dense = Keys.of(data, images, view), dense_keys(data, images, view)
+    keys, dense = Keys.of(data.place(images), view), dense_keys(data, images, view)
     weights = rng.normal(size=(data.n_patches, data.n_patches))
     slopes = rng.normal(size=dense.shape)
     np.testing.assert_allclose(
@@ -77,10 +77,10 @@ def test_pulling_back_leaves_its_arguments_alone_unless_told():
     seen = attend(data, at, images)
     slopes = np.random.default_rng(10).normal(size=seen.on_areas.shape)
     before = slopes.copy(), seen.shares.copy(), seen.weights.copy()
-    first = seen.pull_back(slopes, data.n_clusters)
+    first = seen.pull_back(slopes)
     for array, old in zip((slopes, seen.shares, seen.weights), before, strict=True):
         np.testing.assert_array_equal(array, old)
-    second = seen.pull_back(slopes, data.n_clusters, overwrite=True)
+    second = seen.pull_back(slopes, overwrite=True)
     np.testing.assert_array_equal(second.phi, first.phi)
     np.testing.assert_array_equal(second.upsilon, first.upsilon)
 

@@ -152,6 +152,19 @@ def test_seeds_fix_the_run(objective):
     assert not np.array_equal(one.parameters.phi, other.parameters.phi)
 
 
+@pytest.mark.parametrize("objective", [MAE(), Contrastive(0.2)])
+def test_the_data_are_asked_for_each_batch_once(monkeypatch, objective):
+    placed, place = [], PatchData.place
+
+    def counted(self, images):
+        placed.append(len(images))
+        return place(self, images)
+
+    monkeypatch.setattr(PatchData, "place", counted)
+    train(SMALL, objective, 5, 2.0, 8, rng=3, evaluation_batches=3, record_every=1)
+    assert placed == [8] * (3 + 5 + 1)  # to watch, to step, and to see the last loss
+
+
 def test_frozen_positions_stay_at_zero():
     history = train(SMALL, MAE(), 20, 2.0, 8, rng=7, freeze_positions=True)
     assert not history.parameters.upsilon.any()
@@ -168,7 +181,7 @@ def test_an_interrupted_run_continues_to_the_identical_trajectory(
         return train(SMALL, MAE(), 50, 2.0, 8, rng=rng, snapshots=(0, 20, 50), **options)
 
     path, whole, calls = tmp_path / "deep" / "run.npz", run(), []
-    exact = MAE.loss_and_gradient
+    exact = MAE.slope
 
     def failing(self, *arguments, positions=True, **options):
         calls.append(1)
@@ -177,7 +190,7 @@ def test_an_interrupted_run_continues_to_the_identical_trajectory(
         return exact(self, *arguments, positions=positions, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MAE, "loss_and_gradient", failing)
+        patch.setattr(MAE, "slope", failing)
         with pytest.raises(KeyboardInterrupt):
             run(checkpoint=path, checkpoint_every=10)
     assert path.exists()
@@ -220,7 +233,7 @@ def test_what_a_checkpoint_does_not_hold_is_refused_before_any_work(tmp_path, mo
     carried(path, 60, record_every=6, snapshots=[30])
     before = path.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(MAE, "loss_and_gradient", None)
+        patch.setattr(MAE, "slope", None)
         for snapshots in ([5], [30, 50, 100]):
             with pytest.raises(ValueError, match="is at step 60 and holds no snapshot of step 5"):
                 carried(path, 100, record_every=6, snapshots=snapshots)
@@ -238,7 +251,7 @@ def test_what_a_checkpoint_does_not_hold_is_refused_before_any_work(tmp_path, mo
 
 def test_a_checkpoint_that_cannot_be_written_is_refused_before_any_work(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(MAE, "loss_and_gradient", None)
+    monkeypatch.setattr(MAE, "slope", None)
     with pytest.raises(ValueError, match="is a folder; name a file"):
         carried(tmp_path, 10)
     with pytest.raises(ValueError, match=r"cannot be written: .*; name another file"):
@@ -274,7 +287,7 @@ def test_a_diverging_run_keeps_its_last_good_state(tmp_path, monkeypatch, rate):
         assert int(file["step"]) == kept.steps[-1]
     # A state just read back that fails has nothing before it; it is not spoilt.
     with monkeypatch.context() as patch:
-        patch.setattr(Contrastive, "loss_and_gradient", lambda *a, **o: (np.nan, kept.parameters))
+        patch.setattr(Contrastive, "slope", lambda *a, **o: (np.nan, kept.parameters))
         with pytest.raises(DivergenceError) as stuck:
             train(SMALL, objective, 500, rate, 8, rng=12, record_every=1, checkpoint=path)
     assert same(kept, stuck.value.history)

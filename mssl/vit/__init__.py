@@ -13,7 +13,7 @@ from .attention import (
     normalized_mutual_information,
 )
 from .contrast import contrast_rates, critical_temperature, strength_moments
-from .data import Images, PatchData
+from .data import Batch, Images, PatchData
 from .history import History, Readout
 from .keys import Keys
 from .mean_field import mean_field
@@ -33,6 +33,7 @@ __all__ = [
     "MAE",
     "AreaAttention",
     "Attention",
+    "Batch",
     "Combined",
     "Contrastive",
     "DivergenceError",

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from .data import Images, PatchData
-from .model import Parameters, attend
+from .model import Attention, Parameters
 
 __all__ = [
     "AreaAttention",
@@ -163,15 +163,6 @@ class AreaAttention:
     is_local: Array
 
 
-def scored_queries(data: PatchData, images: Images, view: int = 0) -> Array:
-    """Queries that are masked while their own area has a visible patch, (n_images, n_patches)."""
-    visible = images.visible[view]
-    areas = data.areas[images.clusters]
-    counts = np.zeros((len(images), data.n_areas), dtype=int)
-    np.add.at(counts, (np.arange(len(images))[:, None], areas), visible)
-    return ~visible & (np.take_along_axis(counts, areas, axis=1) > 0)
-
-
 def area_attention(data: PatchData, parameters: Parameters, images: Images) -> AreaAttention:
     r"""Attention by area of every patch in every cluster, averaged over images.
 
@@ -194,9 +185,8 @@ def area_attention(data: PatchData, parameters: Parameters, images: Images) -> A
     AreaAttention
         With NaN where no image qualified.
     """
-    seen = attend(data, parameters, images)
-    scored = scored_queries(data, images)
-    own = data.areas[images.clusters]
+    batch = data.place(images)
+    seen, scored, own = Attention.of(parameters, batch), batch.scored(), batch.areas
     b, p = np.ogrid[: own.shape[0], : own.shape[1]]
     cluster = np.eye(data.n_clusters)[images.clusters]
     counts = scored.T.astype(float) @ cluster

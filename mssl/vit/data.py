@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from ..validation import as_generator, non_negative, positive_integer, real_number
 from .checks import entries_of, view_index
 
-__all__ = ["Images", "PatchData"]
+__all__ = ["Batch", "Images", "PatchData"]
 
 Array = np.ndarray
 
@@ -38,6 +38,39 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.clusters)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(Images):
+    """Images that know where their areas lie: all that the model and its objectives see.
+
+    Attributes
+    ----------
+    areas : ndarray of int, shape (n_images, n_patches)
+        Area of each patch of each image.
+    n_clusters : int
+        K.
+    """
+
+    areas: Array
+    n_clusters: int
+
+    @property
+    def n_areas(self) -> int:
+        """Number of areas of an image, the global one included."""
+        return self.strengths.shape[1]
+
+    def scored(self, view: int = 0) -> Array:
+        """Queries that are masked while their own area has a visible patch.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_images, n_patches)
+        """
+        visible = self.visible[view]
+        counts = np.zeros((len(self), self.n_areas), dtype=int)
+        np.add.at(counts, (np.arange(len(self))[:, None], self.areas), visible)
+        return ~visible & (np.take_along_axis(counts, self.areas, axis=1) > 0)
 
 
 @dataclass(frozen=True)
@@ -348,6 +381,25 @@ class PatchData:
         marks = rng.random((views, n, self.n_patches))
         least = np.partition(marks, self.n_hidden, axis=-1)[..., self.n_hidden, None]
         return Images(clusters, strengths, marks >= least)
+
+    def place(self, images: Images) -> Batch:
+        """Tell images where their areas lie.
+
+        Parameters
+        ----------
+        images : Images
+            With the areas of these data, as :meth:`draw` returns them.
+
+        Returns
+        -------
+        Batch
+        """
+        areas = self.areas[images.clusters]
+        return Batch(images.clusters, images.strengths, images.visible, areas, self.n_clusters)
+
+    def batch(self, n_images: int, rng, *, views: int = 1) -> Batch:
+        """Draw images that know where their areas lie; arguments as for :meth:`draw`."""
+        return self.place(self.draw(n_images, rng, views=views))
 
     def expected_visible(self) -> Array:
         """Mean number of visible patches of each area, ndarray of shape (n_areas,).

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from .data import Images, PatchData
+from .data import Batch
 
 __all__ = ["Keys"]
 
@@ -45,10 +45,10 @@ class Keys:
     long: Array
 
     @classmethod
-    def of(cls, data: PatchData, images: Images, view: int = 0) -> Keys:
+    def of(cls, batch: Batch, view: int = 0) -> Keys:
         """The keys of a batch of images under one of their masks."""
-        n_images, n_areas, P = len(images), data.n_areas, data.n_patches
-        area = np.where(images.visible[view], data.areas[images.clusters], n_areas)
+        n_areas, (n_images, P) = batch.n_areas, batch.areas.shape
+        area = np.where(batch.visible[view], batch.areas, n_areas)
         place = np.flatnonzero((area > 0) & (area < n_areas))
         image, patch = np.divmod(place, P)
         rows = area.ravel()[place] * n_images + image

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import view_index
-from .data import Images, PatchData
+from .data import Batch, Images, PatchData
 from .keys import Keys
 
 __all__ = ["Attention", "Parameters", "attend", "position_weights"]
@@ -100,7 +100,7 @@ class Attention:
         Which patch is visible in which area.
     positions : ndarray of shape (n_patches, n_patches)
         :func:`position_weights`.
-    images : Images
+    images : Batch
         The batch.
 
     Notes
@@ -113,7 +113,60 @@ class Attention:
     weights: Array
     keys: Keys
     positions: Array
-    images: Images
+    images: Batch
+
+    @classmethod
+    def of(
+        cls,
+        parameters: Parameters,
+        batch: Batch,
+        view: int = 0,
+        *,
+        positions: Array | None = None,
+    ) -> Attention:
+        """Attention of every patch on every area; see :func:`attend`.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            State of the model.
+        batch : Batch
+            Images that know where their areas lie.
+        view, positions
+            As there.
+
+        Returns
+        -------
+        Attention
+
+        Notes
+        -----
+        An array of shape (n_images, n_patches, n_patches) never exists: the scores of all visible
+        keys of an area differ by position only, so that sums over keys are those of :class:`Keys`.
+        Scores that could overflow are shifted by their maximum over areas with a visible patch.
+        """
+        view = view_index(view, len(batch.visible))
+        if positions is None:
+            positions = position_weights(parameters)
+        keys = Keys.of(batch, view)
+        shares = keys.sums(np.ascontiguousarray(positions.T))
+
+        weights = np.empty_like(shares)
+        scores, weights[-1] = weights[:-1], 0.0
+        phi, strengths = np.ascontiguousarray(parameters.phi.transpose(2, 1, 0)), batch.strengths.T
+        np.take(phi, batch.clusters, axis=1, out=scores, mode="clip")  # other modes copy first
+        scores *= strengths[:, :, None]
+        largest = np.abs(phi).max() * np.abs(strengths).max()
+        if not largest < SAFE_SCORE:
+            shown = (keys.area == np.arange(batch.n_areas)[:, None, None]).any(axis=2)
+            scores += np.where(shown[:, :, None], 0.0, -np.inf)
+            weights -= np.maximum(scores.max(axis=0), 0.0)
+        np.exp(weights, out=weights)
+        shares *= weights
+        total = 1.0 / shares.sum(axis=0)
+        shares *= total
+        weights *= total
+        return cls(shares, weights, keys, positions, batch)
 
     @property
     def on_areas(self) -> Array:
@@ -142,7 +195,6 @@ class Attention:
     def pull_back(
         self,
         slopes: Array,
-        n_clusters: int,
         *,
         positions: bool = True,
         overwrite: bool = False,
@@ -160,8 +212,6 @@ class Attention:
         ----------
         slopes : ndarray that broadcasts to (n_areas, n_images, n_patches)
             g, the derivative of the loss in each share :math:`A_{p,m}`.
-        n_clusters : int
-            K.
         positions : bool, default=True
             False leaves the gradient in the positional coordinates at 0 and saves its cost.
         overwrite : bool, default=False
@@ -180,7 +230,7 @@ class Attention:
         in_place = overwrite and slopes.shape == shares.shape
         excess = np.subtract(slopes, mean, out=slopes if in_place else None)
         shares *= excess
-        of_cluster = np.arange(n_clusters)[:, None] == self.images.clusters
+        of_cluster = np.arange(self.images.n_clusters)[:, None] == self.images.clusters
         phi = np.matmul(of_cluster * self.images.strengths.T[:, None], shares)
         phi = np.ascontiguousarray(phi.transpose(2, 1, 0))
         if not positions:
@@ -216,32 +266,5 @@ def attend(
     Returns
     -------
     Attention
-
-    Notes
-    -----
-    An array of shape (n_images, n_patches, n_patches) never exists: the scores of all visible keys
-    of an area differ by position only, so that sums over keys are those of :class:`Keys`. Scores
-    that could overflow are shifted by their maximum over areas with a visible patch.
     """
-    view = view_index(view, len(images.visible))
-    if positions is None:
-        positions = position_weights(parameters)
-    keys = Keys.of(data, images, view)
-    shares = keys.sums(np.ascontiguousarray(positions.T))
-
-    weights = np.empty_like(shares)
-    scores, weights[-1] = weights[:-1], 0.0
-    phi, strengths = np.ascontiguousarray(parameters.phi.transpose(2, 1, 0)), images.strengths.T
-    np.take(phi, images.clusters, axis=1, out=scores, mode="clip")  # other modes copy first
-    scores *= strengths[:, :, None]
-    largest = np.abs(phi).max() * np.abs(strengths).max()
-    if not largest < SAFE_SCORE:
-        shown = (keys.area == np.arange(data.n_areas)[:, None, None]).any(axis=2)
-        scores += np.where(shown[:, :, None], 0.0, -np.inf)
-        weights -= np.maximum(scores.max(axis=0), 0.0)
-    np.exp(weights, out=weights)
-    shares *= weights
-    total = 1.0 / shares.sum(axis=0)
-    shares *= total
-    weights *= total
-    return Attention(shares, weights, keys, positions, images)
+    return Attention.of(parameters, data.place(images), view, positions=positions)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..validation import non_negative, positive, positive_integer
-from .data import Images, PatchData
+from .data import Batch, Images, PatchData
 from .memory import keep_freed_memory
-from .model import Attention, Parameters, attend
+from .model import Attention, Parameters
 
 __all__ = ["MAE", "Combined", "Contrastive", "Objective"]
 
@@ -58,10 +58,31 @@ class Objective(ABC):
         loss : float
         gradient : Parameters
         """
+        return self.slope(parameters, data.place(images), positions=positions)
+
+    def slope(
+        self, parameters: Parameters, batch: Batch, *, positions: bool = True
+    ) -> tuple[float, Parameters]:
+        """The same of images that know where their areas lie, as :meth:`PatchData.place` tells.
+
+        Parameters
+        ----------
+        parameters : Parameters
+            State of the model.
+        batch : Batch
+            With at least `views` masks of each image.
+        positions : bool, default=True
+            As for :meth:`loss_and_gradient`.
+
+        Returns
+        -------
+        loss : float
+        gradient : Parameters
+        """
         keep_freed_memory()
-        seen = self.look(data, parameters, images)
-        loss, slopes = self._loss_and_slopes(data, parameters, seen)
-        gradient = seen.pull_back(slopes, data.n_clusters, positions=positions, overwrite=True)
+        seen = self.look(parameters, batch)
+        loss, slopes = self._loss_and_slopes(parameters, seen)
+        gradient = seen.pull_back(slopes, positions=positions, overwrite=True)
         penalty = self._penalty()
         if penalty:
             loss += 0.5 * penalty * parameters.square()
@@ -70,43 +91,37 @@ class Objective(ABC):
                 gradient.upsilon[...] += penalty * parameters.upsilon
         return float(loss), gradient
 
-    def loss(
-        self,
-        data: PatchData,
-        parameters: Parameters,
-        images: Images,
-        *,
-        seen: Attention | None = None,
-    ) -> float:
+    def loss(self, data: PatchData, parameters: Parameters, images: Images) -> float:
         """The loss on a batch, without its gradient; see :meth:`loss_and_gradient`.
 
         Parameters
         ----------
         data, parameters, images
             As there.
-        seen : Attention, optional
-            What :meth:`look` returned for them, where it is known already.
 
         Returns
         -------
         float
         """
-        seen = self.look(data, parameters, images) if seen is None else seen
-        loss = self._loss_and_slopes(data, parameters, seen)[0]
+        return self.loss_of(parameters, self.look(parameters, data.place(images)))
+
+    def loss_of(self, parameters: Parameters, seen: Attention) -> float:
+        """The loss where :meth:`look` has been taken already."""
+        loss = self._loss_and_slopes(parameters, seen)[0]
         return float(loss + 0.5 * self._penalty() * parameters.square())
 
-    def look(self, data: PatchData, parameters: Parameters, images: Images) -> Attention:
+    def look(self, parameters: Parameters, batch: Batch) -> Attention:
         """Attention on the first view of a batch, checked to be one that the loss can use."""
-        self.check_batch(len(images))
-        if len(images.visible) < self.views:
+        self.check_batch(len(batch))
+        if len(batch.visible) < self.views:
             raise ValueError(
                 f"{type(self).__name__} needs {self.views} views of each image, got "
-                f"{len(images.visible)}; draw the images with views={self.views}."
+                f"{len(batch.visible)}; draw the images with views={self.views}."
             )
-        return attend(data, parameters, images)
+        return Attention.of(parameters, batch)
 
     @abstractmethod
-    def _loss_and_slopes(self, data, parameters, seen: Attention) -> tuple[float, Array]:
+    def _loss_and_slopes(self, parameters, seen: Attention) -> tuple[float, Array]:
         """The loss without its penalty, and its derivative in the shares of the first view."""
 
     def _penalty(self) -> float:
@@ -135,13 +150,13 @@ class MAE(Objective):
     for vision transformers (2025).
     """
 
-    def _loss_and_slopes(self, data, parameters, seen):
+    def _loss_and_slopes(self, parameters, seen):
         images, hidden = seen.images, ~seen.images.visible[0]
         square = images.strengths.T[:, :, None] ** 2 / len(images)
         slopes = seen.on_areas * square
         slopes *= hidden.astype(float)
-        b, p = np.divmod(np.flatnonzero(hidden), data.n_patches)
-        m = data.areas[images.clusters[b], p]
+        b, p = np.divmod(np.flatnonzero(hidden), hidden.shape[1])
+        m = images.areas[b, p]
         own = np.ravel_multi_index((m, b, p), slopes.shape)
         own_slopes = slopes.take(own) - square[m, b, 0]
         slopes.put(own, own_slopes)
@@ -208,9 +223,9 @@ class Contrastive(Objective):
             )
         return n_images
 
-    def _loss_and_slopes(self, data, parameters, seen):
-        images, P, tau = seen.images, data.n_patches, self.temperature
-        other = attend(data, parameters, images, 1, positions=seen.positions)
+    def _loss_and_slopes(self, parameters, seen):
+        images, P, tau = seen.images, len(seen.positions), self.temperature
+        other = Attention.of(parameters, images, 1, positions=seen.positions)
         first = seen.on_areas.mean(axis=2).T * images.strengths
         second = other.on_areas.mean(axis=2).T * images.strengths
         same = images.clusters[:, None] == images.clusters
@@ -276,9 +291,9 @@ class Combined(Objective):
         """Return the batch size, or raise ValueError: one image has no negatives."""
         return self.contrastive_part.check_batch(n_images)
 
-    def _loss_and_slopes(self, data, parameters, seen):
-        mae, mae_slopes = MAE()._loss_and_slopes(data, parameters, seen)
-        other, slopes = self.contrastive_part._loss_and_slopes(data, parameters, seen)
+    def _loss_and_slopes(self, parameters, seen):
+        mae, mae_slopes = MAE()._loss_and_slopes(parameters, seen)
+        other, slopes = self.contrastive_part._loss_and_slopes(parameters, seen)
         mae_slopes *= self.mae
         mae_slopes += self.contrastive * slopes
         return self.mae * mae + self.contrastive * other, mae_slopes

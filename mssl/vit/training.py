@@ -17,11 +17,10 @@ from tqdm import tqdm
 
 from ..exceptions import ConvergenceError
 from ..validation import as_generator, positive, positive_integer, require_writable, true_or_false
-from .attention import scored_queries
 from .checks import of_kind, step_set
-from .data import Images, PatchData
+from .data import PatchData
 from .history import History, Readout
-from .model import Parameters
+from .model import Attention, Parameters
 from .objectives import Objective
 
 __all__ = ["DivergenceError", "TrainingHistory", "train"]
@@ -273,10 +272,8 @@ class _Run:
     def evaluate(self) -> tuple[float, Parameters]:
         """Loss and gradient on the next batch; FloatingPointError when they are not finite."""
         self.state = self.generator.bit_generator.state
-        images = self.data.draw(self.batch_size, self.generator, views=self.objective.views)
-        loss, gradient = self.objective.loss_and_gradient(
-            self.data, self.parameters, images, positions=not self.frozen
-        )
+        batch = self.data.batch(self.batch_size, self.generator, views=self.objective.views)
+        loss, gradient = self.objective.slope(self.parameters, batch, positions=not self.frozen)
         if not (np.isfinite(loss) and gradient.is_finite()):
             raise FloatingPointError
         return loss, gradient
@@ -323,12 +320,11 @@ class _Watch:
     width = 17
 
     def __init__(self, data, objective, rng, batches, batch_size):
-        self.data, self.objective = data, objective
-        self.batches: list[Images] = [
-            data.draw(batch_size, rng, views=objective.views) for _ in range(batches)
-        ]
-        self.scored = [scored_queries(data, images) for images in self.batches]
-        areas = data.areas
+        self.objective = objective
+        self.batches = [data.batch(batch_size, rng, views=objective.views) for _ in range(batches)]
+        self.scored = [batch.scored() for batch in self.batches]
+        self.areas = areas = data.areas
+        self.n_local = data.n_local
         self.is_local = areas.T > 0
         # How often, over clusters, two patches share a local area; and local meets global.
         same = (areas[:, :, None] == areas[:, None, :]) & (areas > 0)[:, :, None]
@@ -338,11 +334,11 @@ class _Watch:
 
     def __call__(self, parameters: Parameters) -> Array:
         losses, attention = [], {True: np.zeros(5), False: np.zeros(5)}
-        for images, scored in zip(self.batches, self.scored, strict=True):
-            seen = self.objective.look(self.data, parameters, images)
-            losses.append(self.objective.loss(self.data, parameters, images, seen=seen))
+        for batch, scored in zip(self.batches, self.scored, strict=True):
+            seen = self.objective.look(parameters, batch)
+            losses.append(self.objective.loss_of(parameters, seen))
             for local, total in attention.items():
-                total += self._attention(seen.shares, images, scored, local)
+                total += _attention_sums(seen, scored, local)
         loss = np.mean(losses)
         if not np.isfinite(loss):
             raise FloatingPointError
@@ -357,24 +353,25 @@ class _Watch:
 
     def _correlations(self, phi: Array, local: bool) -> list[float]:
         """Mean Phi of local or of global patches to own, global and other features."""
-        own = np.take_along_axis(phi, self.data.areas.T[:, :, None], axis=2)[:, :, 0]
+        own = np.take_along_axis(phi, self.areas.T[:, :, None], axis=2)[:, :, 0]
         chosen = self.is_local == local
         others = phi[:, :, 1:].sum(axis=2) - (own if local else 0.0)
-        n_other = self.data.n_local - local
+        n_other = self.n_local - local
         return [
             own[chosen].mean(),
             phi[:, :, 0][chosen].mean(),
             others[chosen].mean() / n_other if n_other else np.nan,
         ]
 
-    def _attention(self, shares: Array, images: Images, scored: Array, local: bool) -> Array:
-        """Sums of attention on own, global, other local areas and masked patches; their number."""
-        own = self.data.areas[images.clusters]
-        b, p = np.nonzero(scored & ((own > 0) == local))
-        on_own = shares[own[b, p], b, p]
-        rest = shares[1:-1].sum(axis=0)[b, p] - (on_own if local else 0.0)
-        sums = [a.sum() for a in (on_own, shares[0, b, p], rest, shares[-1, b, p])]
-        return np.array([*sums, len(p)])
+
+def _attention_sums(seen: Attention, scored: Array, local: bool) -> Array:
+    """Sums of attention on own, global, other local areas and masked patches; their number."""
+    own, shares = seen.images.areas, seen.shares
+    b, p = np.nonzero(scored & ((own > 0) == local))
+    on_own = shares[own[b, p], b, p]
+    rest = shares[1:-1].sum(axis=0)[b, p] - (on_own if local else 0.0)
+    sums = [a.sum() for a in (on_own, shares[0, b, p], rest, shares[-1, b, p])]
+    return np.array([*sums, len(p)])
 
 
 class _Checkpoint:
