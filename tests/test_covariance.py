@@ -19,22 +19,11 @@ from mssl.covariance import (
     Spiked,
 )
 from mssl.covariance.singular import precision_diagonal
-
-CASES = [model for cls in Covariance.registry() for model in cls.examples()]
-IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
-every_model = pytest.mark.parametrize("model", CASES, ids=IDS)
+from tests.covariance.contract import CovarianceContract
 
 
-def shifts(d):
-    rng = np.random.default_rng(7)
-    return {
-        "tiny": 1e-7,
-        "one": 1.0,
-        "large": 1e4,
-        "complex": 0.7 - 0.4j,
-        "vector": np.exp(rng.normal(size=d)),
-        "complex vector": np.exp(rng.normal(size=d)) - 1j * rng.uniform(0.1, 1.0, size=d),
-    }
+class TestEveryRegisteredModel(CovarianceContract):
+    """The models of the package."""
 
 
 def test_every_public_model_is_registered_and_ships_examples():
@@ -42,87 +31,6 @@ def test_every_public_model_is_registered_and_ships_examples():
         AR1, Blocks, Circulant, Dense, Diagonal, Isotropic, Scaled, Spiked,
     }  # fmt: skip
     assert all(cls.examples() for cls in Covariance.registry())
-
-
-@every_model
-def test_matrix_functions_agree(model):
-    sigma = model.dense()
-    assert sigma.shape == (model.d, model.d)
-    np.testing.assert_allclose(sigma, sigma.T, atol=1e-12)
-    np.testing.assert_allclose(model.diagonal(), np.diag(sigma), rtol=1e-12)
-    np.testing.assert_allclose(model.trace(), np.trace(sigma), rtol=1e-12)
-    assert np.linalg.eigvalsh(sigma).min() > -1e-10
-    x = np.random.default_rng(5).normal(size=(model.d, 3))
-    np.testing.assert_allclose(model.apply(x), sigma @ x, atol=1e-12 * np.abs(sigma).sum())
-    np.testing.assert_allclose(model.apply(x[:, 0]), sigma @ x[:, 0], atol=1e-10)
-
-
-@every_model
-def test_colour_is_a_square_root(model):
-    factor = model.colour(np.eye(model.n_noise))
-    np.testing.assert_allclose(factor.T @ factor, model.dense(), atol=1e-12 * model.trace())
-
-
-@every_model
-def test_sampling_leaves_its_noise_alone_and_is_seeded(model):
-    z = np.random.default_rng(1).normal(size=(4, model.n_noise))
-    kept = z.copy()
-    model.colour(z)
-    np.testing.assert_array_equal(z, kept)
-    np.testing.assert_array_equal(model.sample(3, 11), model.sample(3, np.random.default_rng(11)))
-    assert model.sample(3, 11).shape == (3, model.d)
-
-
-@every_model
-@pytest.mark.parametrize("kind", list(shifts(2)))
-@pytest.mark.parametrize("scale", [1.0, 0.3, 1.2 + 0.3j])
-def test_resolvent_against_dense_inverse(model, kind, scale):
-    shift = shifts(model.d)[kind]
-    sigma = model.dense()
-    inverse = np.linalg.inv(scale * sigma + np.diag(shift * np.ones(model.d)))
-    r = model.resolvent(shift, scale)
-    rng = np.random.default_rng(9)
-    x, b = rng.normal(size=(model.d, 2)), rng.normal(size=model.d)
-    size = np.abs(inverse).max()
-    # The oracle itself is exact only up to its condition number.
-    close = {"rtol": 1e-9, "atol": 1e-9 * size * max(1.0, 1e-7 * size)}
-    np.testing.assert_allclose(r.diagonal, np.diag(inverse), **close)
-    np.testing.assert_allclose(r.apply(x), inverse @ x, rtol=1e-8, atol=1e-8 * size)
-    np.testing.assert_allclose(r.apply(x[:, 0]), inverse @ x[:, 0], rtol=1e-8, atol=1e-8 * size)
-    for weights in (1.0, 0.4, b):
-        expected = np.diag(inverse @ np.diag(weights * np.ones(model.d)) @ inverse)
-        np.testing.assert_allclose(
-            r.sandwich(weights), expected, rtol=1e-7, atol=1e-8 * np.abs(expected).max()
-        )
-    product = sigma @ inverse
-    np.testing.assert_allclose(r.sigma_trace, np.trace(product), rtol=1e-8)
-    np.testing.assert_allclose(
-        r.sigma_sandwich,
-        np.diag(inverse @ product),
-        rtol=1e-6,
-        atol=1e-7 * np.abs(inverse @ product).max(),
-    )
-    np.testing.assert_allclose(r.sigma_sigma_trace, np.trace(product @ product), rtol=1e-5)
-
-
-@every_model
-def test_zero_shift_is_the_precision_matrix(model):
-    sigma = model.dense()
-    precision = np.linalg.inv(sigma)
-    r = model.resolvent(0.0)
-    b = np.random.default_rng(3).normal(size=model.d)
-    np.testing.assert_allclose(r.diagonal, np.diag(precision), rtol=1e-9)
-    np.testing.assert_allclose(r.apply(b), precision @ b, rtol=1e-8, atol=1e-8)
-    np.testing.assert_allclose(r.sandwich(b), (precision**2) @ b, rtol=1e-8, atol=1e-7)
-
-
-@every_model
-def test_models_are_immutable(model):
-    with pytest.raises(AttributeError):
-        model.d = 3
-    for value in vars(model).values():
-        if isinstance(value, np.ndarray):
-            assert not value.flags.writeable
 
 
 def unit(d, r, seed):
@@ -243,17 +151,6 @@ def test_a_singular_spiked_model_forms_no_square_array():
     assert np.all(errors[3:10] == 0.0)
 
 
-@every_model
-def test_a_resolvent_survives_pickling(model):
-    r = model.resolvent(np.linspace(0.5, 1.0, model.d), 0.7)
-    again = pickle.loads(pickle.dumps(r))
-    np.testing.assert_array_equal(again.diagonal, r.diagonal)
-    np.testing.assert_array_equal(again.square_diagonal, r.square_diagonal)
-    alone = Resolvent(1.0, 1.0, np.ones(2), lambda x: x, lambda b: b)
-    with pytest.raises(TypeError, match="only if a covariance model has made it"):
-        pickle.dumps(alone)
-
-
 def test_a_constant_vector_shift_takes_the_fast_path():
     model = Circulant.examples()[0]
     np.testing.assert_allclose(
@@ -357,3 +254,9 @@ def test_signals_at_a_shift_of_zero_follow_the_unit(size):
 def test_a_limit_without_functions_of_sigma_says_what_is_missing():
     with pytest.raises(TypeError, match="must define _function"):
         precision_diagonal(Scaled(AR1(12, 0.5), 1.0))
+
+
+def test_a_resolvent_that_no_model_has_made_is_not_pickled():
+    alone = Resolvent(1.0, 1.0, np.ones(2), lambda x: x, lambda b: b)
+    with pytest.raises(TypeError, match="only if a covariance model has made it"):
+        pickle.dumps(alone)
