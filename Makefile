@@ -14,7 +14,7 @@ export PYTHONHASHSEED ?= 0
 export PYTHONUNBUFFERED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test long stress mutants figures bench lint format map lock clean
+.PHONY: help environment book test long stress mutants figures bench lint format map chapter lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ format: environment ## mend style and formatting
 
 map: environment ## write the map of the package into README.md and book/api.md
 	@$(BIN)/python tools/house_map.py
+
+chapter: environment ## begin a chapter: NAME=two_masks (ARGS='--title "Two masks" --part Attention')
+	@$(BIN)/python tools/chapter.py $(NAME) $(ARGS)
 
 lock: environment ## make requirements.txt and environment.yml from pyproject.toml (ARGS=--upgrade)
 	@$(BIN)/python tools/lock.py $(ARGS)
