@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from . import distributions as distributions
     from . import estimation as estimation
     from . import exceptions as exceptions
-    from . import exchange as exchange
     from . import figures as figures
     from . import imputation as imputation
     from . import learning_curve as learning_curve

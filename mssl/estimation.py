@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
-from . import exchange
-from .exchange import Doubt
+from .regression import exchange
+from .regression.exchange import Doubt
 from .results import mean_and_error
 from .validation import (
     as_generator,

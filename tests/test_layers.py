@@ -15,7 +15,7 @@ LAYERS = (
     ("estimation", "learning_curve", "baselines", "imputation", "theory", "symbolic", "vit",
      "simulation", "simulation_masking", "simulation_spectra", "data", "datasets", "real_data"),
     ("regression", "rows", "distributions"),
-    ("masking", "masks", "exchange", "covariance", "results"),
+    ("masking", "masks", "covariance", "results"),
     ("validation",),
     ("exceptions", "_types"),
 )  # fmt: skip

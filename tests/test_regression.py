@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import mssl.regression as regression
+import mssl.regression.estimators as regression
 from mssl.exceptions import AccuracyWarning
 from mssl.masking import Exactly
 from mssl.regression import MaskedRegression, MaskedRegressionCV, masked_regression

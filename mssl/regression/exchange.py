@@ -38,7 +38,7 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.blas import dger, idamax
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-from .exceptions import AccuracyWarning
+from ..exceptions import AccuracyWarning
 
 __all__: list[str] = []
 
