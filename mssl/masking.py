@@ -1,35 +1,19 @@
-r"""What is hidden: laws of random masks, and the best linear predictor for each.
+r"""What is hidden: laws of random masks, and their moments.
 
-A law says which coordinates are visible, :math:`m \in \{0, 1\}^d`, hidden ones being 0. The
-predictor of a hidden coordinate k minimises the mean over masks that hide it,
+A law says which coordinates are visible, :math:`m \in \{0, 1\}^d`, hidden ones being 0. Whatever
+is learned of a hidden coordinate k from the visible ones rests on two moments,
 
-.. math::
+.. math:: W_k = \mathbb E[mm^\top \mid m_k = 0], \qquad w_k = \mathbb E[m \mid m_k = 0],
 
-   a_k = \arg\min_a\; \mathbb E\big[(x_k - (x \circ m)^\top a)^2 \,\big|\, m_k = 0\big]
-         + \lambda\|a\|^2
-   \quad\Longleftrightarrow\quad
-   (S \circ W_k + \lambda I)\, a_k = s_k \circ w_k ,
+the second of which is the diagonal of the first, because :math:`m^2 = m`. They are stated exactly.
 
-where :math:`S = \mathbb E\,xx^\top` (a sample or a population moment), :math:`s_k` is its column
-k, :math:`W_k = \mathbb E[mm^\top \mid m_k = 0]` and :math:`w_k = \mathbb E[m \mid m_k = 0]`, which
-is the diagonal of :math:`W_k` because :math:`m^2 = m`. So a mask enters through its second moments
-alone, as a Hadamard product.
-
-**When one inverse serves all columns.** If, off row and column k, :math:`W_k` has one value
-:math:`w^{(1)}` on its diagonal and one value :math:`w^{(2)}` elsewhere, the same for every k, then
-there :math:`S \circ W_k = w^{(2)} S + (w^{(1)} - w^{(2)})\,\mathrm{diag}(S)`, and with
-:math:`q = w^{(2)}/w^{(1)}`, :math:`\tau = (1 - q)/q` the equations are those of one inverse:
-
-.. math::
-
-   A = \tfrac1q (I - Q D^{-1}), \qquad
-   Q = \big(S + \tau\,\mathrm{diag}(S) + (\lambda/w^{(2)}) I\big)^{-1}, \qquad D = \mathrm{diag}(Q).
-
-Independent masks have :math:`w^{(1)} = q`, :math:`w^{(2)} = q^2`. Any law that is exchangeable has
-the form too: with exactly h of d hidden, :math:`w^{(1)} = (d-h)/(d-1)` and
-:math:`w^{(2)} = w^{(1)} (d-h-1)/(d-2)`, so that :math:`1 - q = (h-1)/(d-2)` takes the place of the
-rate. Blocks and squares are not of this kind, as what is visible depends on the distance to k,
-and their columns are solved one by one.
+If, off row and column k, :math:`W_k` has one value :math:`w^{(1)}` on its diagonal and one value
+:math:`w^{(2)}` elsewhere, the same for every k, one matrix inverse serves all k (see
+:mod:`mssl.regression`). Independent masks have :math:`w^{(1)} = q`,
+:math:`w^{(2)} = q^2`. Any law that is exchangeable has the form too: with exactly h of d hidden,
+:math:`w^{(1)} = (d-h)/(d-1)` and :math:`w^{(2)} = w^{(1)} (d-h-1)/(d-2)`, so that
+:math:`1 - w^{(2)}/w^{(1)} = (h-1)/(d-2)` takes the place of the rate. Blocks and squares are not
+of this kind, as what is visible depends on the distance to k.
 """
 
 from __future__ import annotations
@@ -38,9 +22,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from .validation import as_generator, non_negative, open_unit, positive_integer, real_copy
+from .validation import as_generator, open_unit, positive_integer
 
 __all__ = [
     "Bernoulli",
@@ -49,8 +32,6 @@ __all__ = [
     "ImageSquares",
     "MaskLaw",
     "OneAtATime",
-    "best_predictor",
-    "hidden_error",
 ]
 
 Array = np.ndarray
@@ -348,152 +329,3 @@ class ImageSquares(_Stamps):
         down = (row - rows[:, None] >= 0) & (row - rows[:, None] < self.side)
         across = (column - columns[:, None] >= 0) & (column - columns[:, None] < self.side)
         return (down[:, None] & across[None]).reshape(-1, d)
-
-
-# The best linear predictor ---------------------------------------------------------------------
-
-
-def _check_law(law):
-    if not isinstance(law, MaskLaw):
-        raise ValueError(
-            f"law must be a mask law such as Bernoulli(0.5), got {type(law).__name__}."
-        )
-    return law
-
-
-def _moment(second_moment):
-    matrix = real_copy(second_moment, "second_moment")
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all():
-        raise ValueError(
-            "second_moment must be a finite, square matrix such as X.T @ X / n, "
-            f"got shape {matrix.shape}."
-        )
-    gap = np.abs(matrix - matrix.T)
-    if gap.size and gap.max() > 1e-8 * np.abs(matrix).max():
-        i, j = np.unravel_index(gap.argmax(), gap.shape)
-        raise ValueError(
-            f"second_moment must be symmetric, but entries ({i}, {j}) and ({j}, {i}) differ by "
-            f"{gap.max():.3g}."
-        )
-    return matrix
-
-
-def _solve(matrix, right):
-    """Solve a positive definite system, or say that it is not one."""
-    try:
-        factor = cho_factor(matrix, lower=True, check_finite=False)
-    except LinAlgError:
-        factor = None
-    tolerance = len(matrix) * np.finfo(float).eps * matrix.diagonal()
-    if factor is None or np.any(factor[0].diagonal() ** 2 <= tolerance):
-        raise ValueError(
-            "the second moment, masked and penalised, is singular to working precision; "
-            "use a larger ridge or drop redundant coordinates."
-        )
-    return cho_solve(factor, right, check_finite=False)
-
-
-def best_predictor(second_moment, law: MaskLaw, ridge: float = 0.0) -> Array:
-    r"""The linear predictor of hidden coordinates that is best for a law of masks.
-
-    .. math:: (S \circ W_k + \lambda I)\,a_k = s_k \circ w_k, \qquad k = 1, \dots, d
-
-    Implements :theorem:`prop-mask-normal`.
-
-    Parameters
-    ----------
-    second_moment : array-like of shape (n_features, n_features)
-        S, of a sample or of a population.
-    law : MaskLaw
-        What is hidden.
-    ridge : float, default=0.0
-        :math:`\lambda \ge 0`.
-
-    Returns
-    -------
-    ndarray of shape (n_features, n_features)
-        Column k predicts coordinate k from the visible ones, the hidden ones being 0.
-
-    Notes
-    -----
-    **Cost.** For :class:`OneAtATime`, :class:`Bernoulli` and :class:`Exactly` one inverse, of about
-    :math:`d^3` operations (the module's text has the proof). Otherwise d systems, about
-    :math:`d^4/3` operations: a second for 200 coordinates, a minute for 600.
-
-    Coordinates that are never visible together with a hidden k have coefficient 0 in column k.
-    """
-    S, ridge = _moment(second_moment), non_negative(ridge, "ridge")
-    d = _check_law(law).check(len(S))
-    moments = law.exchangeable_moments(d)
-    if moments is None:
-        return _column_by_column(S, law, ridge)
-    once, twice = moments
-    variances = S.diagonal()
-    if twice == 0.0:  # a single coordinate is visible at a time
-        scale = once * variances + ridge
-        if np.any(scale <= 0.0):
-            raise ValueError("ridge must be positive when a coordinate has no variance.")
-        A = once * S / scale[:, None]
-    else:
-        keep = twice / once
-        matrix = S + np.diag((1.0 - keep) / keep * variances + ridge / twice)
-        Q = _solve(matrix, np.eye(d))
-        A = -Q / (keep * Q.diagonal())
-    np.fill_diagonal(A, 0.0)
-    return A
-
-
-def _column_by_column(S, law, ridge):
-    d = len(S)
-    A = np.zeros((d, d))
-    for k in range(d):
-        second = law.visible_moments(d, k)
-        seen = np.flatnonzero(second.diagonal() > 0.0)
-        if seen.size == 0:
-            continue
-        matrix = (S * second)[np.ix_(seen, seen)]
-        matrix[np.diag_indices(seen.size)] += ridge
-        A[seen, k] = _solve(matrix, S[seen, k] * second.diagonal()[seen])
-    return A
-
-
-def hidden_error(coef, second_moment, law: MaskLaw) -> Array:
-    r"""Mean squared error on each coordinate when it is hidden, averaged over masks exactly.
-
-    .. math:: \mathcal E_k = S_{kk} - 2\,(s_k \circ w_k)^\top a_k + a_k^\top (S \circ W_k)\, a_k
-
-    Parameters
-    ----------
-    coef : array-like of shape (n_features, n_features)
-        A; column k predicts coordinate k.
-    second_moment : array-like of shape (n_features, n_features)
-        That of a sample gives the training error, that of the population the test error.
-    law : MaskLaw
-        What is hidden.
-
-    Returns
-    -------
-    ndarray of shape (n_features,)
-    """
-    S = _moment(second_moment)
-    d = _check_law(law).check(len(S))
-    A = real_copy(coef, "coef")
-    if A.shape != S.shape:
-        raise ValueError(f"coef must have shape {S.shape}, got {A.shape}.")
-    if not np.isfinite(A).all():
-        raise ValueError("coef must be finite, but it holds NaN or infinite entries.")
-    np.fill_diagonal(A, 0.0)  # a hidden coordinate is 0 and cannot predict itself
-    moments = law.exchangeable_moments(d)
-    if moments is not None:
-        once, twice = moments
-        product = S @ A
-        linear = once * np.einsum("jk,jk->k", S, A)
-        square = twice * np.einsum("jk,jk->k", A, product)
-        square += (once - twice) * np.einsum("j,jk->k", S.diagonal(), A * A)
-    else:
-        linear, square = np.empty(d), np.empty(d)
-        for k in range(d):
-            second = law.visible_moments(d, k)
-            linear[k] = (S[:, k] * second.diagonal()) @ A[:, k]
-            square[k] = A[:, k] @ (S * second) @ A[:, k]
-    return S.diagonal() - 2.0 * linear + square

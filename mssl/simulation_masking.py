@@ -328,7 +328,7 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
     Returns
     -------
     ndarray of shape (n_features, n_features)
-        Its distance to :func:`mssl.masking.best_predictor` of the same law falls as
+        Its distance to :func:`mssl.regression.best_predictor` of the same law falls as
         :math:`M^{-1/2}`.
 
     Notes

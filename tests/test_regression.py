@@ -20,10 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import mssl.regression.estimators as regression
 from mssl.exceptions import AccuracyWarning
 from mssl.masking import Exactly
-from mssl.regression import MaskedRegression, MaskedRegressionCV, masked_regression
+from mssl.regression import MaskedRegression, MaskedRegressionCV, blas, masked_regression, solutions
 from tests.oracles import Exact
 
 SHAPES = [(60, 20), (21, 20), (20, 20), (15, 30), (2, 7), (9, 1)]
@@ -105,8 +104,8 @@ def test_ridgeless_equals_least_squares():
 def test_dual_equals_primal(n, d, mask_rate):
     X = data(n, d)
     keep = 1.0 if mask_rate is None else 1 - mask_rate
-    primal = regression._Primal.solve(X, 0.2, keep)
-    dual = regression._Dual.solve(X, 0.2, keep)
+    primal = solutions._Primal.solve(X, 0.2, keep)
+    dual = solutions._Dual.solve(X, 0.2, keep)
     np.testing.assert_allclose(dual.coef, primal.coef, rtol=0, atol=1e-12)
     np.testing.assert_allclose(dual.D, primal.D, rtol=1e-11)
     new = data(6, d, seed=1)
@@ -196,8 +195,9 @@ def test_chunks_do_not_matter(monkeypatch):
     X = data(50, 8)
     whole = MaskedRegression(0.1).fit(X)
     expected, left_out = whole.loo_error_by_feature_, whole.loo_residuals(X)
-    monkeypatch.setattr(regression, "_CHUNK", 24)  # three rows at a time, the last block of two
-    monkeypatch.setattr(regression, "_BLOCK", 3)
+    monkeypatch.setattr(blas, "_CHUNK", 24)  # three rows at a time, the last block of two
+    monkeypatch.setattr(blas, "_BLOCK", 3)
+    monkeypatch.setattr(solutions, "_BLOCK", 3)
     pieces = MaskedRegression(0.1).fit(X)
     np.testing.assert_allclose(pieces.coef_, whole.coef_, rtol=0, atol=1e-15)
     np.testing.assert_allclose(pieces.loo_error_by_feature_, expected, rtol=1e-13)
@@ -907,7 +907,7 @@ def test_memory(shape):
     finally:
         tracemalloc.stop()
     assert fit_peak < held + 2 * square
-    assert loo_peak < held + square + 8 * 8 * regression._CHUNK
+    assert loo_peak < held + square + 8 * 8 * blas._CHUNK
     if n < d:
         assert max(fit_peak, loo_peak) < 8 * d * d
 

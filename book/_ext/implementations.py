@@ -28,7 +28,8 @@ def documented() -> Iterator[tuple[str, object]]:
 def own_members(thing: object) -> Iterator[tuple[str, object]]:
     """Public members that a class has not from another public class."""
     for base in inspect.getmro(thing) if inspect.isclass(thing) else ():
-        private = base.__module__.startswith("mssl.") and base.__name__.startswith("_")
+        face = getattr(importlib.import_module(base.__module__), "__all__", ())
+        private = base.__module__.startswith("mssl.") and base.__name__ not in face
         if base is thing or private:
             yield from ((name, value) for name, value in vars(base).items() if name[0] != "_")
 

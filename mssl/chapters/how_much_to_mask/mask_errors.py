@@ -11,7 +11,8 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table, table_of
-from mssl.masking import Bernoulli, hidden_error
+from mssl.masking import Bernoulli
+from mssl.regression import hidden_error
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.simulation_masking import explicit_mask_moments, masked_risk_of
