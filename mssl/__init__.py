@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from . import chapters as chapters
     from . import covariance as covariance
     from . import datasets as datasets
-    from . import distributions as distributions
     from . import estimation as estimation
     from . import exceptions as exceptions
     from . import figures as figures
     from . import imputation as imputation
     from . import learning_curve as learning_curve
-    from . import masking as masking
+    from . import masks as masks
     from . import real_data as real_data
     from . import regression as regression
     from . import results as results
+    from . import rows as rows
     from . import simulation as simulation
     from . import simulation_masking as simulation_masking
     from . import simulation_spectra as simulation_spectra

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.datasets import load_sample_images
 
 from mssl.covariance import Covariance, Dense
-from mssl.distributions import World
+from mssl.rows import World
 from mssl.validation import positive_integer
 
 __all__ = [

@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve, eigvalsh
 
 from ._types import Seed
 from .covariance.base import Population
-from .masking import Bernoulli, MaskLaw
+from .masks import Bernoulli, MaskLaw
 from .regression import MaskedRegression
 from .results import MaskedRisk, mean_and_error
 from .simulation import average_over_trials, run_trials

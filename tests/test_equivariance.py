@@ -25,7 +25,7 @@ from mssl.estimation import (
 )
 from mssl.imputation import expected_moments, punch_holes
 from mssl.learning_curve import learning_curve
-from mssl.masking import Bernoulli
+from mssl.masks import Bernoulli
 from mssl.regression import masked_regression
 
 UNITS = st.floats(-12.0, 12.0).map(lambda power: 10.0**power)

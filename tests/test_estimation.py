@@ -5,7 +5,6 @@ import pytest
 
 from mssl import MaskedRegression
 from mssl.covariance import AR1, Isotropic, Spiked
-from mssl.distributions import MultivariateT, ScaleMixture
 from mssl.estimation import (
     estimate_best_ridge,
     estimate_effective_ridge,
@@ -13,6 +12,7 @@ from mssl.estimation import (
     estimate_spikes,
 )
 from mssl.exceptions import AccuracyWarning
+from mssl.rows import MultivariateT, ScaleMixture
 from mssl.theory import SSRTheory
 from tests.oracles import Exact
 

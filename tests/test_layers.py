@@ -14,8 +14,8 @@ LAYERS = (
     ("figures",),
     ("estimation", "learning_curve", "baselines", "imputation", "theory", "symbolic", "vit",
      "simulation", "simulation_masking", "simulation_spectra", "data", "datasets", "real_data"),
-    ("regression", "rows", "distributions"),
-    ("masking", "masks", "covariance", "results"),
+    ("regression", "rows"),
+    ("masks", "covariance", "results"),
     ("validation",),
     ("exceptions", "_types"),
 )  # fmt: skip

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mssl.exceptions import AccuracyWarning
-from mssl.masking import Exactly
+from mssl.masks import Exactly
 from mssl.regression import MaskedRegression, MaskedRegressionCV, blas, masked_regression, solutions
 from tests.oracles import Exact
 

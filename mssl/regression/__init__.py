@@ -37,7 +37,7 @@ predictor of a hidden coordinate k minimises the mean over masks that hide it,
    (S \circ W_k + \lambda I)\, a_k = s_k \circ w_k ,
 
 where :math:`S = \mathbb E\,xx^\top` (a sample or a population moment), :math:`s_k` is its column
-k, and :math:`W_k, w_k` are the moments of the law (see :mod:`mssl.masking`). So a mask enters
+k, and :math:`W_k, w_k` are the moments of the law (see :mod:`mssl.masks`). So a mask enters
 through its second moments alone, as a Hadamard product.
 
 **When one inverse serves all columns.** If, off row and column k, :math:`W_k` has one value

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from mssl.masking import MaskLaw
+from mssl.masks import MaskLaw
 from mssl.validation import non_negative, real_copy
 
 from .estimators import MaskedRegression
@@ -81,8 +81,8 @@ def best_predictor(second_moment, law: MaskLaw, ridge: float = 0.0) -> Array:
 
     Notes
     -----
-    **Cost.** For laws with the same moments everywhere (:class:`~mssl.masking.OneAtATime`,
-    :class:`~mssl.masking.Bernoulli`, :class:`~mssl.masking.Exactly`) one inverse, of about
+    **Cost.** For laws with the same moments everywhere (:class:`~mssl.masks.OneAtATime`,
+    :class:`~mssl.masks.Bernoulli`, :class:`~mssl.masks.Exactly`) one inverse, of about
     :math:`d^3` operations (:mod:`mssl.regression` has the proof). Otherwise d systems,
     about :math:`d^4/3` operations: a second for 200 coordinates, a minute for 600.
 
@@ -177,7 +177,7 @@ def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
     X : array-like of shape (n_samples, n_features)
         At least two samples, one per row.
     law : MaskLaw
-        What is hidden, from :mod:`mssl.masking`.
+        What is hidden, from :mod:`mssl.masks`.
     ridge : float, default=1.0
         The penalty :math:`\lambda \ge 0`.
 
@@ -196,7 +196,7 @@ def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from mssl.masking import ContiguousBlocks, Exactly
+    >>> from mssl.masks import ContiguousBlocks, Exactly
     >>> from mssl.regression import masked_regression
     >>> X = np.random.default_rng(0).standard_normal((30, 6))
     >>> masked_regression(X, Exactly(2), ridge=0.1).shape

@@ -6,7 +6,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
-from mssl.masking import Bernoulli
+from mssl.masks import Bernoulli
 from mssl.regression import MaskedRegression, best_predictor, hidden_error
 from mssl.results import MaskedRisk, Risk
 from mssl.simulation_masking import (

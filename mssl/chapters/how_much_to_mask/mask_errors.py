@@ -11,7 +11,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table, table_of
-from mssl.masking import Bernoulli
+from mssl.masks import Bernoulli
 from mssl.regression import hidden_error
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials

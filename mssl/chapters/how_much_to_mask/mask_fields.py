@@ -12,7 +12,7 @@ from mssl.datasets import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.table import Table
-from mssl.masking import Bernoulli, ImageSquares, OneAtATime
+from mssl.masks import Bernoulli, ImageSquares, OneAtATime
 from mssl.regression import best_predictor
 
 #: Ridge of the predictors of patches.

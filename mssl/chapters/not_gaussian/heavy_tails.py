@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.not_gaussian.worlds import RIDGE, measured_error
 from mssl.covariance import AR1
-from mssl.distributions import IndependentEntries, MultivariateT, StudentT
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured, theory_line
 from mssl.figures.table import Table
+from mssl.rows import IndependentEntries, MultivariateT, StudentT
 from mssl.theory import SSRTheory, elliptical_risk
 
 

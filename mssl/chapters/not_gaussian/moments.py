@@ -9,10 +9,10 @@ import numpy as np
 from mssl.chapters.measures import kolmogorov_distance
 from mssl.chapters.not_gaussian.worlds import exact_errors
 from mssl.covariance import AR1, Covariance, Diagonal, Spiked
-from mssl.distributions import IndependentEntries, MultivariateT, Rademacher, StudentT
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
+from mssl.rows import IndependentEntries, MultivariateT, Rademacher, StudentT
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory
 

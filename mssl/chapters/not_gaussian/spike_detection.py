@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.not_gaussian.worlds import RIDGE, WORLDS
 from mssl.covariance import Isotropic, Spiked
-from mssl.distributions import MultivariateT
 from mssl.estimation import estimate_spikes
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured
 from mssl.figures.table import Table, table_of
+from mssl.rows import MultivariateT
 
 FLIPS = 19  # the fewest that allow a level of five per cent
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from mssl.covariance import AR1, Covariance
 from mssl.datasets import patch_population
-from mssl.distributions import (
+from mssl.results import mean_and_error
+from mssl.rows import (
     IndependentEntries,
     MultivariateT,
     Rademacher,
@@ -14,7 +15,6 @@ from mssl.distributions import (
     StudentT,
     TwoClusters,
 )
-from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 
 __all__ = ["RIDGE", "WORLDS", "exact_errors", "measured_error", "world"]

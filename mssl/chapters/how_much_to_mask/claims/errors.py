@@ -9,7 +9,7 @@ import numpy as np
 from mssl.chapters.how_much_to_mask.claims.shared import moment
 from mssl.chapters.ledger.checks import Check, in_standard_errors, numerical, relative, violation
 from mssl.covariance import AR1, Scaled, Spiked
-from mssl.masking import Bernoulli, ContiguousBlocks, Exactly
+from mssl.masks import Bernoulli, ContiguousBlocks, Exactly
 from mssl.regression import MaskedRegression, best_predictor, hidden_error
 from mssl.simulation_masking import explicit_mask_moments
 from mssl.theory import DiagonalReplacement, SSRTheory, diagonal_replacement_bound

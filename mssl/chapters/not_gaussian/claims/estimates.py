@@ -9,8 +9,8 @@ from mssl.chapters.ledger.checks import SIMULATION, Check, in_standard_errors, n
 from mssl.chapters.measures import kolmogorov_distance
 from mssl.chapters.not_gaussian.claims.shared import SCALES, FixedScales, exact_law
 from mssl.covariance import AR1, Diagonal, Isotropic, Scaled
-from mssl.distributions import IndependentEntries, MultivariateT, Rademacher, StudentT
 from mssl.estimation import estimate_effective_ridge, estimate_spikes
+from mssl.rows import IndependentEntries, MultivariateT, Rademacher, StudentT
 from mssl.simulation import run_trials
 from mssl.theory import SSRTheory, elliptical_risk, solve_kappa
 

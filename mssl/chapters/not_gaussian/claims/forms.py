@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from mssl.chapters.ledger.checks import NUMERICAL, SIMULATION, Check, in_standard_errors, numerical
 from mssl.chapters.not_gaussian.claims.shared import SCALES, FixedScales, exact_law
 from mssl.covariance import AR1, Scaled
-from mssl.distributions import IndependentEntries, Rademacher, SparseGaussian
+from mssl.rows import IndependentEntries, Rademacher, SparseGaussian
 from mssl.theory import elliptical_risk
 
 

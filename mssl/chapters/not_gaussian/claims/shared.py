@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from mssl.distributions import ScaleMixture
+from mssl.rows import ScaleMixture
 
 SCALES = np.array([0.1, 0.4, 2.5])
 

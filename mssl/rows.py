@@ -1,4 +1,4 @@
-r"""Worlds with a given covariance whose rows are not Gaussian.
+r"""How rows are distributed: worlds with a given covariance whose rows are not Gaussian.
 
 Two ways to leave the Gaussian law behave in opposite ways. Independent entries of another law,
 

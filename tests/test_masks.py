@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mssl.masking import Bernoulli, ContiguousBlocks, Exactly, ImageSquares, OneAtATime
+from mssl.masks import Bernoulli, ContiguousBlocks, Exactly, ImageSquares, OneAtATime
 from mssl.regression import MaskedRegression, best_predictor, hidden_error, masked_regression
 from mssl.simulation_masking import explicit_mask_moments, explicit_mask_regression
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Isotropic
-from mssl.distributions import (
+from mssl.rows import (
     IndependentEntries,
     MultivariateT,
     Normal,
