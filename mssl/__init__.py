@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from . import results as results
     from . import rows as rows
     from . import simulation as simulation
-    from . import simulation_masking as simulation_masking
-    from . import simulation_spectra as simulation_spectra
     from . import symbolic as symbolic
     from . import theory as theory
     from . import validation as validation
@@ -31,9 +29,7 @@ if TYPE_CHECKING:
     from .imputation import MaskedImputer
     from .regression import MaskedRegression, MaskedRegressionCV, masked_regression
     from .results import MaskedRisk, Risk
-    from .simulation import simulate_risk
-    from .simulation_masking import simulate_masked_risk
-    from .simulation_spectra import simulate_spectrum
+    from .simulation import simulate_masked_risk, simulate_risk, simulate_spectrum
     from .theory import (
         PCATheory,
         SSRTheory,
@@ -89,9 +85,9 @@ _HOMES = {
     "optimal_masked_ridge": "theory",
     "optimal_masking": "theory",
     "optimal_ridge": "theory",
-    "simulate_masked_risk": "simulation_masking",
+    "simulate_masked_risk": "simulation",
     "simulate_risk": "simulation",
-    "simulate_spectrum": "simulation_spectra",
+    "simulate_spectrum": "simulation",
     "solve_kappa": "theory",
 }
 

@@ -8,15 +8,17 @@ from mssl.datasets import image_patches, patch_covariance, patch_population, sam
 from mssl.masks import Bernoulli, Exactly
 from mssl.real_data import RealTable, digits, held_out_error, split_moment, split_rows
 from mssl.regression import hidden_error
-from mssl.simulation import run_trials, simulate_risk
-from mssl.simulation_masking import (
+from mssl.simulation import (
     explicit_mask_moments,
     explicit_mask_regression,
     masked_risk_of,
     measure_diagonal_replacement,
+    run_trials,
+    simulate_eigenpairs,
     simulate_masked_risk,
+    simulate_risk,
+    simulate_spectrum,
 )
-from mssl.simulation_spectra import simulate_eigenpairs, simulate_spectrum
 
 WORLD = AR1(6, 0.5)
 U = np.full((6, 1), 6**-0.5)

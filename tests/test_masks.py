@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from mssl.masks import Bernoulli, ContiguousBlocks, Exactly, ImageSquares, OneAtATime
 from mssl.regression import MaskedRegression, best_predictor, hidden_error, masked_regression
-from mssl.simulation_masking import explicit_mask_moments, explicit_mask_regression
+from mssl.simulation import explicit_mask_moments, explicit_mask_regression
 
 LAWS = [
     (OneAtATime(), 5),
@@ -199,7 +199,7 @@ def test_moments_solve_each_column_without_its_own_row():
 def test_grouped_targets_see_the_same_masks(monkeypatch):
     X, law = data(10, 6), ContiguousBlocks(2)
     whole = explicit_mask_regression(X, law, 0.1, 4, 5)
-    monkeypatch.setattr("mssl.simulation_masking.STACK", 36 * 2)
+    monkeypatch.setattr("mssl.simulation.explicit_masks.STACK", 36 * 2)
     np.testing.assert_array_equal(explicit_mask_regression(X, law, 0.1, 4, 5), whole)
 
 

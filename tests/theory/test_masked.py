@@ -9,11 +9,7 @@ from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic,
 from mssl.masks import Bernoulli
 from mssl.regression import MaskedRegression, best_predictor, hidden_error
 from mssl.results import MaskedRisk, Risk
-from mssl.simulation_masking import (
-    masked_risk_of,
-    measure_diagonal_replacement,
-    simulate_masked_risk,
-)
+from mssl.simulation import masked_risk_of, measure_diagonal_replacement, simulate_masked_risk
 from mssl.theory import (
     DiagonalReplacement,
     MaskedErrors,

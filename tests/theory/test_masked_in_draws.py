@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Diagonal
-from mssl.simulation import run_trials
-from mssl.simulation_masking import explicit_mask_moments, masked_risk_of
+from mssl.simulation import explicit_mask_moments, masked_risk_of, run_trials
 from mssl.theory import SSRTheory
 
 D, N, HALF, TRIALS = 600, 900, 32, 3

@@ -14,7 +14,7 @@ from mssl.covariance import (
     Scaled,
     Spiked,
 )
-from mssl.simulation_spectra import simulate_spectrum
+from mssl.simulation import simulate_spectrum
 from mssl.theory import PCATheory, Spectrum, SSRTheory, WeightedEquivalent
 
 MODELS = [model for cls in Covariance.registry() for model in cls.examples()]

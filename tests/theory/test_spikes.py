@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Circulant, Dense, Diagonal, Isotropic, Scaled, Spiked
-from mssl.simulation_spectra import simulate_eigenpairs
+from mssl.simulation import simulate_eigenpairs
 from mssl.theory import PCATheory, SSRTheory, critical_strength, split_spikes
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Blocks, Circulant, Diagonal, Isotropic, Scaled, Spiked
-from mssl.simulation_spectra import simulate_eigenpairs
+from mssl.simulation import simulate_eigenpairs
 from mssl.theory import SSRTheory, split_spikes
 
 D, TRIALS, SETTINGS = 1000, 20, 60

@@ -12,7 +12,7 @@ from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
-from mssl.simulation_masking import explicit_mask_moments
+from mssl.simulation import explicit_mask_moments
 
 
 def _convergence_unit(rng, *, d, n, rate, counts, draws, ridge) -> Table:

@@ -9,7 +9,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table, table_of
-from mssl.simulation_masking import measure_diagonal_replacement
+from mssl.simulation import measure_diagonal_replacement
 from mssl.theory import diagonal_replacement_bound
 
 QUANTITIES = {

@@ -14,8 +14,7 @@ from mssl.figures.table import Table, table_of
 from mssl.masks import Bernoulli
 from mssl.regression import hidden_error
 from mssl.results import mean_and_error
-from mssl.simulation import run_trials
-from mssl.simulation_masking import explicit_mask_moments, masked_risk_of
+from mssl.simulation import explicit_mask_moments, masked_risk_of, run_trials
 from mssl.theory import SSRTheory
 
 KINDS = ("test_error", "rescaled_error", "full_view_error", "train_error")

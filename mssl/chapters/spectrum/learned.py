@@ -7,8 +7,7 @@ import numpy as np
 from mssl.covariance import Covariance, Isotropic
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
-from mssl.simulation import run_trials
-from mssl.simulation_spectra import simulate_spectrum
+from mssl.simulation import run_trials, simulate_spectrum
 from mssl.theory import SSRTheory, solve_kappa
 
 __all__ = ["learned_population", "reach_beyond_end", "resolvent_deviations"]

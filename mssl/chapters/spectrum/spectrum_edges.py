@@ -11,7 +11,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, shade, theory_line
 from mssl.figures.table import Table, table_of
-from mssl.simulation_spectra import simulate_spectrum
+from mssl.simulation import simulate_spectrum
 from mssl.theory import SSRTheory
 
 BLOCK = 4

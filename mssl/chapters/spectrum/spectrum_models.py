@@ -14,7 +14,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import histogram, theory_line
 from mssl.figures.table import Table
-from mssl.simulation_spectra import simulate_spectrum
+from mssl.simulation import simulate_spectrum
 from mssl.theory import SSRTheory
 
 #: From the name of a panel to its world, d/n and ridge.

@@ -14,7 +14,7 @@ from mssl.figures.runs import Run
 from mssl.figures.style import measured, shade, theory_line
 from mssl.figures.table import Table
 from mssl.results import mean_and_error
-from mssl.simulation_spectra import simulate_spectrum
+from mssl.simulation import simulate_spectrum
 from mssl.theory import elliptical_risk
 
 PATCH_N, PATCH_RIDGE = 300, 0.01

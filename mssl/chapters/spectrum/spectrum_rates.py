@@ -12,7 +12,7 @@ from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line
 from mssl.figures.table import Table
 from mssl.results import mean_and_error
-from mssl.simulation_spectra import simulate_spectrum
+from mssl.simulation import simulate_spectrum
 from mssl.theory import SSRTheory
 
 #: Name of each quantity, its look, and whether its label stands above the line.

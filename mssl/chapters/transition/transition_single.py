@@ -11,7 +11,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line
 from mssl.figures.table import Table
-from mssl.simulation_spectra import simulate_eigenpairs
+from mssl.simulation import simulate_eigenpairs
 from mssl.theory import SSRTheory
 
 SINGLE_RIDGE = 0.01

@@ -10,7 +10,7 @@ from mssl.chapters.against_pca.claims.shared import theory_of
 from mssl.chapters.ledger.checks import Check, failed, in_standard_errors, numerical, tightest
 from mssl.covariance import Circulant, Diagonal, Spiked
 from mssl.results import mean_and_error
-from mssl.simulation_spectra import simulate_eigenpairs
+from mssl.simulation import simulate_eigenpairs
 from mssl.theory import PCATheory, SSRTheory
 from mssl.theory.noise_curves import METHODS, Noise, noise_curve
 

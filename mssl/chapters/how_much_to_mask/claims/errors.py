@@ -11,7 +11,7 @@ from mssl.chapters.ledger.checks import Check, in_standard_errors, numerical, re
 from mssl.covariance import AR1, Scaled, Spiked
 from mssl.masks import Bernoulli, ContiguousBlocks, Exactly
 from mssl.regression import MaskedRegression, best_predictor, hidden_error
-from mssl.simulation_masking import explicit_mask_moments
+from mssl.simulation import explicit_mask_moments
 from mssl.theory import DiagonalReplacement, SSRTheory, diagonal_replacement_bound
 
 

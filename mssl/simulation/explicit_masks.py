@@ -14,13 +14,12 @@ from typing import Any, overload
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigvalsh
 
-from ._types import Seed
-from .covariance.base import Population
-from .masks import Bernoulli, MaskLaw
-from .regression import MaskedRegression
-from .results import MaskedRisk, mean_and_error
-from .simulation import average_over_trials, run_trials
-from .validation import (
+from .._types import Seed
+from ..covariance.base import Population
+from ..masks import Bernoulli, MaskLaw
+from ..regression import MaskedRegression
+from ..results import MaskedRisk, mean_and_error
+from ..validation import (
     as_generator,
     covariance_model,
     data_matrix,
@@ -29,6 +28,7 @@ from .validation import (
     positive_integer,
     real_copy,
 )
+from .trials import average_over_trials, run_trials
 
 __all__ = [
     "MaskedMoments",

@@ -8,18 +8,12 @@ import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackError, eigsh
 
-from ._types import Seed
-from .covariance.base import Population
-from .regression import MaskedRegression
-from .results import mean_and_error
-from .simulation import run_trials
-from .validation import (
-    covariance_model,
-    first_few,
-    non_negative,
-    positive_integer,
-    real_copy,
-)
+from .._types import Seed
+from ..covariance.base import Population
+from ..regression import MaskedRegression
+from ..results import mean_and_error
+from ..validation import covariance_model, first_few, non_negative, positive_integer, real_copy
+from .trials import run_trials
 
 __all__ = ["Eigenpairs", "simulate_eigenpairs", "simulate_spectrum"]
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from mssl import simulation_spectra
 from mssl.covariance import AR1, Isotropic, Spiked
 from mssl.regression import MaskedRegression
-from mssl.simulation_spectra import simulate_eigenpairs, simulate_spectrum
+from mssl.simulation import simulate_eigenpairs, simulate_spectrum, spectra
 
 
 def first_sample(model, n, seed):
@@ -66,7 +65,7 @@ def test_lanczos_and_full_reduction_agree(monkeypatch):
     model = Spiked(Isotropic(d), 3.0, u)
     results = []
     for size in (10, 10_000):
-        monkeypatch.setattr(simulation_spectra, "LANCZOS", size)
+        monkeypatch.setattr(spectra, "LANCZOS", size)
         results.append(simulate_eigenpairs(model, 200, 0.1, directions=u, trials=2, rng=0))
     assert results[0].eigenvalues[0] == pytest.approx(results[1].eigenvalues[0], rel=1e-10)
     np.testing.assert_allclose(results[0].left_overlaps, results[1].left_overlaps, rtol=1e-8)

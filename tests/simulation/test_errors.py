@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Blocks, Isotropic
-from mssl.simulation import average_over_trials, run_trials, simulate_risk
-from mssl.simulation_masking import simulate_masked_risk
+from mssl.simulation import average_over_trials, run_trials, simulate_masked_risk, simulate_risk
 from mssl.theory import SSRTheory
 
 SCALARS = ("train_error", "test_error", "loo_error", "gcv_error", "coef_norm")

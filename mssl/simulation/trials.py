@@ -11,11 +11,11 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from ._types import Seed
-from .covariance.base import Population, conditional_variances
-from .regression import MaskedRegression
-from .results import Risk, mean_and_error
-from .validation import as_generator, covariance_model, non_negative, positive_integer
+from .._types import Seed
+from ..covariance.base import Population, conditional_variances
+from ..regression import MaskedRegression
+from ..results import Risk, mean_and_error
+from ..validation import as_generator, covariance_model, non_negative, positive_integer
 
 __all__ = ["average_over_trials", "run_trials", "simulate_risk"]
 

@@ -1,0 +1,29 @@
+"""What a computer experiment sees: the quantities of the theory, measured over seeded trials."""
+
+from .explicit_masks import (
+    MaskedMoments,
+    MeasuredReplacement,
+    explicit_mask_moments,
+    explicit_mask_regression,
+    masked_risk_of,
+    measure_diagonal_replacement,
+    simulate_masked_risk,
+)
+from .spectra import Eigenpairs, simulate_eigenpairs, simulate_spectrum
+from .trials import average_over_trials, run_trials, simulate_risk
+
+__all__ = [
+    "Eigenpairs",
+    "MaskedMoments",
+    "MeasuredReplacement",
+    "average_over_trials",
+    "explicit_mask_moments",
+    "explicit_mask_regression",
+    "masked_risk_of",
+    "measure_diagonal_replacement",
+    "run_trials",
+    "simulate_eigenpairs",
+    "simulate_masked_risk",
+    "simulate_risk",
+    "simulate_spectrum",
+]
