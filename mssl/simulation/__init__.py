@@ -1,16 +1,10 @@
 """What a computer experiment sees: the quantities of the theory, measured over seeded trials."""
 
-from .explicit_masks import (
-    MaskedMoments,
-    MeasuredReplacement,
-    explicit_mask_moments,
-    explicit_mask_regression,
-    masked_risk_of,
-    measure_diagonal_replacement,
-    simulate_masked_risk,
-)
+from .diagonal import MeasuredReplacement, measure_diagonal_replacement
+from .errors import masked_risk_of, simulate_masked_risk, simulate_risk
+from .explicit_masks import MaskedMoments, explicit_mask_moments, explicit_mask_regression
 from .spectra import Eigenpairs, simulate_eigenpairs, simulate_spectrum
-from .trials import average_over_trials, run_trials, simulate_risk
+from .trials import average_over_trials, run_trials
 
 __all__ = [
     "Eigenpairs",

@@ -1,10 +1,10 @@
-"""What a computer experiment sees: the quantities of the theory, measured over seeded trials."""
+"""Seeded experiments, one after the other or at the same time, and their means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields
-from typing import TypeVar, overload
+from typing import TypeVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -13,11 +13,10 @@ from tqdm import tqdm
 
 from .._types import Seed
 from ..covariance.base import Population, conditional_variances
-from ..regression import MaskedRegression
 from ..results import Risk, mean_and_error
 from ..validation import as_generator, covariance_model, non_negative, positive_integer
 
-__all__ = ["average_over_trials", "run_trials", "simulate_risk"]
+__all__ = ["average_over_trials", "run_trials"]
 
 T = TypeVar("T")
 AnyRisk = TypeVar("AnyRisk", bound=Risk)
@@ -83,87 +82,6 @@ def run_trials(
         return list(bar)
 
 
-@overload
-def simulate_risk(
-    covariance: Population,
-    n_samples: int,
-    ridges: float,
-    *,
-    trials: int,
-    rng: Seed,
-    n_jobs: int | None = -1,
-    progress: bool = False,
-) -> Risk: ...
-@overload
-def simulate_risk(
-    covariance: Population,
-    n_samples: int,
-    ridges: Iterable[float],
-    *,
-    trials: int,
-    rng: Seed,
-    n_jobs: int | None = -1,
-    progress: bool = False,
-) -> list[Risk]: ...
-def simulate_risk(
-    covariance: Population,
-    n_samples: int,
-    ridges: float | Iterable[float],
-    *,
-    trials: int,
-    rng: Seed,
-    n_jobs: int | None = -1,
-    progress: bool = False,
-) -> Risk | list[Risk]:
-    r"""Measure the errors of a masked regression.
-
-    Each trial draws n rows, fits :class:`mssl.regression.MaskedRegression` at every ridge and
-    records
-
-    .. math::
-
-        \mathcal E_k^{\rm train} = \frac1n\|(X - X\hat A)_{\cdot k}\|^2, \qquad
-        \mathcal E_k^{\rm test} = \big[(I-\hat A)^\top \Sigma\,(I-\hat A)\big]_{kk} .
-
-    Parameters
-    ----------
-    covariance : Covariance
-        Population model, or any object with its `sample`, `apply`, `resolvent` and `d`.
-    n_samples : int
-        Number of training rows n of a trial.
-    ridges : float or iterable of float
-        One ridge or several; all ridges of a trial see the same rows.
-    trials : int
-        Number of trials, at least 2, as one gives no standard error.
-    rng : numpy.random.Generator or int
-        Source of randomness, or its seed.
-    n_jobs : int, default=-1
-        Trials at the same time; the result does not depend on it.
-    progress : bool, default=False
-        Show a progress bar on standard error.
-
-    Returns
-    -------
-    Risk or list of Risk
-        Means over the trials, with `standard_error`; a list when `ridges` is one.
-
-    Notes
-    -----
-    The test error given the fitted matrix is exact, not an average over test rows, so that the
-    scatter between trials is that of the training rows alone.
-    """
-    return average_over_trials(
-        lambda X, ridge, bayes: _measure(covariance, X, ridge, bayes),
-        covariance,
-        n_samples,
-        ridges,
-        trials=trials,
-        rng=rng,
-        n_jobs=n_jobs,
-        progress=progress,
-    )
-
-
 def average_over_trials(
     measure: Callable[[np.ndarray, float, np.ndarray], AnyRisk],
     covariance: Population,
@@ -213,24 +131,6 @@ def average_over_trials(
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
     risks = [_average(measured) for measured in zip(*outcomes, strict=True)]
     return risks[0] if scalar else risks
-
-
-def _measure(covariance, X, ridge, bayes) -> Risk:
-    """All errors of one fit."""
-    model = MaskedRegression(ridge=ridge).fit(X)
-    residual_map = np.eye(covariance.d) - model.coef_
-    test = np.einsum("ij,ij->j", residual_map, covariance.apply(residual_map))
-    return Risk(
-        train_error=model.train_error_,
-        test_error=float(np.mean(test)),
-        loo_error=model.loo_error_,
-        gcv_error=model.gcv_error_,
-        bayes_error=float(np.mean(bayes)),
-        coef_norm=float(np.sum(model.coef_**2) / covariance.d),
-        train_error_by_coordinate=model.train_error_by_feature_,
-        test_error_by_coordinate=test,
-        bayes_error_by_coordinate=bayes,
-    )
 
 
 def _average(measured: tuple[AnyRisk, ...]) -> AnyRisk:

@@ -1,0 +1,282 @@
+"""Measured errors: those of one fit, and those of one fit when many coordinates are hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, overload
+
+import numpy as np
+
+from .._types import Seed
+from ..covariance.base import Population
+from ..regression import MaskedRegression
+from ..results import MaskedRisk, Risk
+from ..validation import covariance_model, open_unit, real_copy
+from .trials import average_over_trials
+
+__all__ = ["masked_risk_of", "simulate_masked_risk", "simulate_risk"]
+
+Array = np.ndarray
+
+
+@overload
+def simulate_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> Risk: ...
+
+
+@overload
+def simulate_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: Iterable[float],
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> list[Risk]: ...
+
+
+def simulate_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: float | Iterable[float],
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> Risk | list[Risk]:
+    r"""Measure the errors of a masked regression.
+
+    Each trial draws n rows, fits :class:`mssl.regression.MaskedRegression` at every ridge and
+    records
+
+    .. math::
+
+        \mathcal E_k^{\rm train} = \frac1n\|(X - X\hat A)_{\cdot k}\|^2, \qquad
+        \mathcal E_k^{\rm test} = \big[(I-\hat A)^\top \Sigma\,(I-\hat A)\big]_{kk} .
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model, or any object with its `sample`, `apply`, `resolvent` and `d`.
+    n_samples : int
+        Number of training rows n of a trial.
+    ridges : float or iterable of float
+        One ridge or several; all ridges of a trial see the same rows.
+    trials : int
+        Number of trials, at least 2, as one gives no standard error.
+    rng : numpy.random.Generator or int
+        Source of randomness, or its seed.
+    n_jobs : int, default=-1
+        Trials at the same time; the result does not depend on it.
+    progress : bool, default=False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    Risk or list of Risk
+        Means over the trials, with `standard_error`; a list when `ridges` is one.
+
+    Notes
+    -----
+    The test error given the fitted matrix is exact, not an average over test rows, so that the
+    scatter between trials is that of the training rows alone.
+    """
+    return average_over_trials(
+        lambda X, ridge, bayes: _measure(covariance, X, ridge, bayes),
+        covariance,
+        n_samples,
+        ridges,
+        trials=trials,
+        rng=rng,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def _measure(covariance, X, ridge, bayes) -> Risk:
+    """All errors of one fit."""
+    model = MaskedRegression(ridge=ridge).fit(X)
+    residual_map = np.eye(covariance.d) - model.coef_
+    test = np.einsum("ij,ij->j", residual_map, covariance.apply(residual_map))
+    return Risk(
+        train_error=model.train_error_,
+        test_error=float(np.mean(test)),
+        loo_error=model.loo_error_,
+        gcv_error=model.gcv_error_,
+        bayes_error=float(np.mean(bayes)),
+        coef_norm=float(np.sum(model.coef_**2) / covariance.d),
+        train_error_by_coordinate=model.train_error_by_feature_,
+        test_error_by_coordinate=test,
+        bayes_error_by_coordinate=bayes,
+    )
+
+
+# When many coordinates are hidden ---------------------------------------------------------------
+
+
+@overload
+def simulate_masked_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: float,
+    mask_rate: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> MaskedRisk: ...
+
+
+@overload
+def simulate_masked_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: Iterable[float],
+    mask_rate: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> list[MaskedRisk]: ...
+
+
+def simulate_masked_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: float | Iterable[float],
+    mask_rate: float,
+    *,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> MaskedRisk | list[MaskedRisk]:
+    r"""Measure the errors of a masked regression with many coordinates hidden.
+
+    With b_k column k of :math:`I - q\hat A` and V the diagonal of Sigma,
+
+    .. math::
+
+       \mathcal E_k^{\rm test} = b_k^\top\Sigma b_k + \tau\,(b_k^\top V b_k - V_{kk}), \qquad
+       \mathcal E_k^{\rm rescaled} = b_k^\top\Sigma b_k, \qquad
+       \mathcal E_k^{\rm full} = \big[(I - \hat A)^\top\Sigma\,(I - \hat A)\big]_{kk} .
+
+    Parameters
+    ----------
+    covariance : Covariance
+        Population model, or any object with its `sample`, `apply`, `diagonal`, `resolvent`, `d`.
+    n_samples : int
+        Number of training rows n of a trial.
+    ridges : float or iterable of float
+        One ridge or several; all ridges of a trial see the same rows.
+    mask_rate : float
+        p in (0, 1).
+    trials : int
+        Number of trials, at least 2, as one gives no standard error.
+    rng : numpy.random.Generator or int
+        Source of randomness, or its seed.
+    n_jobs : int, default=-1
+        Trials at the same time; the result does not depend on it.
+    progress : bool, default=False
+        Show a progress bar on standard error.
+
+    Returns
+    -------
+    MaskedRisk or list of MaskedRisk
+        Means over the trials, with `standard_error`; a list when `ridges` is one.
+
+    Notes
+    -----
+    Errors on masks are exact means over all masks. Leave-one-out has no closed form here, as the
+    penalty holds diag(S): `loo_error` is the one with the penalty held at its value on all n rows,
+    for the residual, plus the noise that hidden inputs add; `gcv_error` likewise.
+    """
+    rate = open_unit(mask_rate, "mask_rate")
+    return average_over_trials(
+        lambda X, ridge, bayes: _measure_masked(covariance, X, ridge, rate, bayes),
+        covariance,
+        n_samples,
+        ridges,
+        trials=trials,
+        rng=rng,
+        mask_rate=rate,
+        n_jobs=n_jobs,
+        progress=progress,
+    )
+
+
+def masked_risk_of(coef: Array, covariance: Population, mask_rate: float) -> dict[str, Array]:
+    """Exact test errors by coordinate of a given predictor, under independent masks.
+
+    Parameters
+    ----------
+    coef : ndarray of shape (n_features, n_features)
+        A; column k predicts coordinate k, the diagonal is 0.
+    covariance : Covariance
+        Population model.
+    mask_rate : float
+        p of the training and of the test, in (0, 1).
+
+    Returns
+    -------
+    dict
+        "test_error", "full_view_error" and "rescaled_error", each of shape (n_features,).
+    """
+    rate = open_unit(mask_rate, "mask_rate")
+    covariance_model(covariance, needs=("apply", "diagonal"))
+    coef, keep = real_copy(coef, "coef"), 1.0 - rate
+    if coef.shape != (covariance.d,) * 2 or not np.isfinite(coef).all():
+        raise ValueError(
+            f"coef must be a finite matrix of shape {(covariance.d,) * 2}, got shape {coef.shape}."
+        )
+    inputs = covariance.apply(coef)
+    square = np.einsum("jk,jk->k", coef, inputs)
+    linear, variances = inputs.diagonal(), covariance.diagonal()
+    noise = np.einsum("j,jk->k", variances, coef * coef)
+    rescaled = variances - 2.0 * keep * linear + keep**2 * square
+    return {
+        "test_error": rescaled + keep * rate * noise,
+        "full_view_error": variances - 2.0 * linear + square,
+        "rescaled_error": rescaled,
+    }
+
+
+def _measure_masked(covariance, X, ridge, rate, bayes) -> MaskedRisk:
+    """All errors of one fit."""
+    n, keep = len(X), 1.0 - rate
+    model = MaskedRegression(ridge, rate).fit(X)
+    errors = masked_risk_of(model.coef_, covariance, rate)
+    residuals = X - keep * (X @ model.coef_)
+    g = np.einsum("ik,ik,k->i", X, residuals, model.D_)
+    room = 1.0 - g[:, None] / n + residuals**2 * model.D_ / n
+    train = model.train_error_by_feature_
+    fitted = np.mean(residuals**2, axis=0)
+    noise = train - fitted
+    values: dict[str, Array] = {
+        "train_error": train,
+        "loo_error": np.mean((residuals / room) ** 2, axis=0) + noise,
+        "gcv_error": fitted / np.mean(room, axis=0) ** 2 + noise,
+        "bayes_error": bayes,
+        **errors,
+    }
+    only_means = {"loo_error", "gcv_error"}
+    by_coordinate: dict[str, Any] = {
+        f"{k}_by_coordinate": v for k, v in values.items() if k not in only_means
+    }
+    means: dict[str, Any] = {name: float(np.mean(value)) for name, value in values.items()}
+    return MaskedRisk(
+        coef_norm=float(np.sum(model.coef_**2) / covariance.d), **means, **by_coordinate
+    )
