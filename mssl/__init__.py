@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from . import exceptions as exceptions
     from . import figures as figures
     from . import imputation as imputation
-    from . import learning_curve as learning_curve
     from . import masks as masks
     from . import real_data as real_data
     from . import regression as regression

@@ -22,9 +22,9 @@ from mssl.estimation import (
     estimate_effective_ridge,
     estimate_risk,
     estimate_spikes,
+    learning_curve,
 )
 from mssl.imputation import expected_moments, punch_holes
-from mssl.learning_curve import learning_curve
 from mssl.masks import Bernoulli
 from mssl.regression import masked_regression
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     ("chapters",),
     ("figures",),
-    ("estimation", "learning_curve", "baselines", "imputation", "theory", "symbolic", "vit",
+    ("estimation", "baselines", "imputation", "theory", "symbolic", "vit",
      "simulation", "data", "datasets", "real_data"),
     ("regression", "rows"),
     ("masks", "covariance", "results"),

@@ -12,8 +12,8 @@ import numpy as np
 
 from mssl.chapters.ledger.checks import NUMERICAL, Check, in_standard_errors, numerical
 from mssl.covariance import AR1, Scaled, Spiked
+from mssl.estimation import learning_curve
 from mssl.imputation import conditional_fill, expected_moments
-from mssl.learning_curve import learning_curve
 from mssl.regression import MaskedRegression
 from mssl.theory import SSRTheory
 

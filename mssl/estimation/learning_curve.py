@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from .regression import MaskedRegression
-from .validation import data_matrix, positive_integer, real_array
+from ..regression import MaskedRegression
+from ..validation import data_matrix, positive_integer, real_array
 
 __all__ = ["LearningCurve", "learning_curve"]
 
