@@ -8,13 +8,12 @@ if TYPE_CHECKING:
     from . import baselines as baselines
     from . import chapters as chapters
     from . import covariance as covariance
-    from . import datasets as datasets
+    from . import data as data
     from . import estimation as estimation
     from . import exceptions as exceptions
     from . import figures as figures
     from . import imputation as imputation
     from . import masks as masks
-    from . import real_data as real_data
     from . import regression as regression
     from . import results as results
     from . import rows as rows

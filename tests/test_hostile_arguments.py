@@ -4,9 +4,18 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Diagonal, Isotropic, Spiked
-from mssl.datasets import image_patches, patch_covariance, patch_population, sample_patches
+from mssl.data import (
+    RealTable,
+    digits,
+    held_out_error,
+    image_patches,
+    patch_covariance,
+    patch_population,
+    sample_patches,
+    split_moment,
+    split_rows,
+)
 from mssl.masks import Bernoulli, Exactly
-from mssl.real_data import RealTable, digits, held_out_error, split_moment, split_rows
 from mssl.regression import hidden_error
 from mssl.simulation import (
     explicit_mask_moments,

@@ -1,13 +1,23 @@
-"""Holes in every form in which they come, and the imputer as an estimator of scikit-learn."""
+"""Filling holes, in every form in which they come; the imputer as an estimator of scikit-learn."""
+
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import multivariate_normal
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mssl import MaskedImputer
-from mssl.imputation import conditional_fill, expected_moments, punch_holes, single_fill
+from mssl import MaskedImputer, MaskedRegression
+from mssl.covariance import AR1, Scaled
+from mssl.imputation import (
+    conditional_fill,
+    expected_moments,
+    punch_holes,
+    regression_precision,
+    single_fill,
+)
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +138,195 @@ def test_rounds_reach_the_best_of_a_constant_column():
     imputer = MaskedImputer(ridges=1e-3, rounds=200).fit(X)
     assert_allclose(imputer.precision_[3, 3], (1.0 - 10 / 40) / 1e-3, rtol=1e-9)
     assert_allclose(imputer.transform(X)[:, 3], 2.0, rtol=1e-9)
+
+
+# Filling holes ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def holed():
+    world = Scaled(AR1(8, 0.7), np.linspace(0.5, 2.0, 8))
+    rng = np.random.default_rng(5)
+    X, full = world.sample(60, rng), world.sample(50, rng)
+    return world, X, full, punch_holes(full, 0.4, rng)
+
+
+def test_one_hole_is_the_masked_regression(holed):
+    _, X, full, _ = holed
+    model = MaskedRegression(0.2).fit(X)
+    q = regression_precision(model)
+    np.testing.assert_allclose(q, np.linalg.inv(X.T @ X / 60 + 0.2 * np.eye(8)), rtol=1e-9)
+    for k in range(8):
+        one = full.copy()
+        one[:, k] = np.nan
+        np.testing.assert_allclose(conditional_fill(one, q)[:, k], model.transform(full)[:, k])
+
+
+def test_visible_entries_stay_and_no_hole_is_left(holed):
+    _, X, _, holes = holed
+    seen = ~np.isnan(holes)
+    model = MaskedRegression(0.2, mask_rate=0.4).fit(X)
+    for filled in (MaskedImputer().fit(X).transform(holes), single_fill(holes, model.coef_)):
+        np.testing.assert_allclose(filled[seen], holes[seen], rtol=1e-12)
+        assert np.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_observed_entries_come_back_to_the_last_bit(holed, center):
+    _, X, _, holes = holed
+    seen = ~np.isnan(holes)
+    imputer = MaskedImputer(ridges=1.0, center=center).fit(X / 3.0 + 1e3)
+    for given in (holes, X):
+        kept = imputer.transform(given)
+        np.testing.assert_array_equal(kept[~np.isnan(given)], given[~np.isnan(given)])
+    assert np.isfinite(imputer.transform(holes)[~seen]).all()
+    large = np.array([[1e17, 1.0], [1.0, 2.0], [2.0, 3.0], [3.0, 4.0], [5.0, np.nan]])
+    filled = MaskedImputer(ridges=1.0, center=center).fit_transform(large)
+    np.testing.assert_array_equal(filled[:, 0], large[:, 0])
+
+
+def test_rows_with_holes_alone_are_enough_with_rounds():
+    """Not one complete row: better than the columns' means, nearly as good as as many full rows."""
+    rng = np.random.default_rng(3)
+    full, others = (
+        rng.standard_normal((200, 1))
+        + 0.5 * rng.standard_normal((200, 60))
+        + np.linspace(-3.0, 3.0, 60)
+        for _ in range(2)
+    )
+    X = punch_holes(full, 0.2, rng)
+    hidden = np.isnan(X)
+    assert hidden.any(axis=1).all()
+    imputer = MaskedImputer(ridges=0.1, rounds=15)
+    error = np.mean((imputer.fit_transform(X) - full)[hidden] ** 2)
+    of_means = np.mean((np.nanmean(X, axis=0) - full)[hidden] ** 2)
+    of_full = np.mean((MaskedImputer(ridges=0.1).fit(others).transform(X) - full)[hidden] ** 2)
+    assert imputer.n_complete_ == 0
+    assert imputer.ridge_ == 0.1
+    assert error < 0.35 * of_means
+    assert error < 1.1 * of_full
+    about_zero = MaskedImputer(ridges=0.1, rounds=15, center=False).fit(X)
+    np.testing.assert_array_equal(about_zero.mean_, 0.0)
+    assert np.mean((about_zero.transform(X) - full)[hidden] ** 2) < 0.35 * of_means
+
+
+def penalised_likelihood(X, imputer):
+    """Gaussian log-likelihood of what is observed, less N ridge Tr Q / 2."""
+    covariance = np.linalg.inv(imputer.precision_)
+    value = -len(X) * imputer.ridge_ / 2.0 * np.trace(imputer.precision_)
+    for row in X:
+        v = np.flatnonzero(~np.isnan(row))
+        value += multivariate_normal.logpdf(row[v], imputer.mean_[v], covariance[np.ix_(v, v)])
+    return value
+
+
+def test_rounds_from_columns_never_lower_the_likelihood(holed):
+    X = holed[2].copy()
+    X[np.arange(50), np.arange(50) % 8] = np.nan
+    values = [
+        penalised_likelihood(X, MaskedImputer(ridges=0.2, rounds=r).fit(X)) for r in range(1, 7)
+    ]
+    assert np.all(np.diff(values) > 0)
+
+
+def test_a_row_of_holes_becomes_the_mean(holed):
+    _, X, _, _ = holed
+    imputer = MaskedImputer(ridges=0.1).fit(X + 3.0)
+    np.testing.assert_allclose(imputer.transform(np.full((1, 8), np.nan))[0], imputer.mean_)
+    np.testing.assert_allclose(imputer.mean_, X.mean(axis=0) + 3.0)
+
+
+def test_punched_holes_have_the_rate_and_leave_something():
+    holes = np.isnan(punch_holes(np.zeros((4000, 10)), 0.3, 1))
+    assert abs(holes.mean() - 0.3) < 5 * np.sqrt(0.21 / 40_000)
+    assert not np.isnan(punch_holes(np.zeros((500, 2)), 0.95, 1)).all(axis=1).any()
+
+
+def test_expected_moments_against_conditional_draws(holed):
+    world, _, _, holes = holed
+    sigma = world.dense()
+    q = np.linalg.inv(sigma)
+    mean, moment = expected_moments(holes, q)
+    rng = np.random.default_rng(6)
+    draws = np.empty((4000, *holes.shape))
+    for i, row in enumerate(holes):
+        h, v = np.flatnonzero(np.isnan(row)), np.flatnonzero(~np.isnan(row))
+        draws[:, i, v] = row[v]
+        weights = np.linalg.solve(sigma[np.ix_(v, v)], sigma[np.ix_(v, h)])
+        spread = sigma[np.ix_(h, h)] - sigma[np.ix_(h, v)] @ weights
+        draws[:, i, h] = rng.multivariate_normal(row[v] @ weights, spread, size=4000)
+    each = np.einsum("rik,ril->rkl", draws, draws) / holes.shape[0]
+    error = each.std(axis=0) / np.sqrt(4000)
+    assert np.all(np.abs(each.mean(axis=0) - moment) < 5 * error + 1e-12)
+    error = draws.mean(axis=1).std(axis=0) / np.sqrt(4000)
+    assert np.all(np.abs(draws.mean(axis=(0, 1)) - mean) < 5 * error + 1e-12)
+
+
+def test_rounds_learn_from_rows_with_holes(holed):
+    world, X, full, holes = holed
+    few = X[:12]
+    hidden = np.isnan(holes)
+    stack = np.vstack([few, holes])
+    errors = []
+    for rounds in (0, 8):
+        imputer = MaskedImputer(ridges=0.05, rounds=rounds).fit(stack)
+        errors.append(np.mean((imputer.transform(holes) - full)[hidden] ** 2))
+        assert imputer.n_complete_ == 12 + np.sum(~hidden.any(axis=1))
+    assert errors[1] < 0.9 * errors[0]
+    best = conditional_fill(holes, np.linalg.inv(world.dense()))
+    assert np.mean((best - full)[hidden] ** 2) < errors[1]
+
+
+def test_rounds_change_nothing_without_holes(holed):
+    _, X, _, _ = holed
+    plain, again = (MaskedImputer(ridges=0.3, rounds=r).fit(X) for r in (0, 3))
+    np.testing.assert_allclose(again.precision_, plain.precision_, rtol=1e-9)
+    assert again.ridge_ == plain.ridge_ == 0.3
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: punch_holes(np.zeros((2, 2)), 1.0, 0), "strictly between 0 and 1"),
+        (lambda: conditional_fill(np.zeros((2, 3)), np.eye(2)), "one row a column of X"),
+        (lambda: MaskedImputer().fit([[1.0, np.nan], [np.nan, 1.0]]), "0 rows without holes"),
+        (lambda: MaskedImputer().fit([[1.0, np.nan], [np.nan, 1.0]]), "ridges=0.1, rounds=20"),
+        (
+            lambda: MaskedImputer(0.0, rounds=2).fit([[1.0, np.nan], [np.nan, 1.0]]),
+            "ridges must be positive when X has 0 rows",
+        ),
+        (
+            lambda: MaskedImputer().fit([[1.0, np.nan, 2.0], [0.0, np.nan, 1.0]]),
+            r"no observed entry in columns \[1\]; leave",
+        ),
+        (lambda: MaskedImputer(rounds=1.5).fit(np.eye(3)), "rounds must be an integer"),
+        (lambda: MaskedImputer(rounds="a").fit(np.eye(3)), "rounds must be an integer"),
+        (lambda: MaskedImputer(center="no").fit(np.eye(3)), "center must be True or False"),
+        (lambda: punch_holes(np.eye(3), "a", 0), "rate must be a real number"),
+        (lambda: punch_holes(np.zeros(3), 0.1, 0), "X must be a matrix"),
+        (lambda: conditional_fill(np.eye(2), np.full((2, 2), np.nan)), "precision must be finite"),
+        (lambda: conditional_fill([[np.inf, 1.0]], np.eye(2)), r"rows \[0\] hold infinite"),
+        (lambda: expected_moments("a", np.eye(2)), "X must be real numbers"),
+        (lambda: single_fill(np.zeros((2, 3)), np.eye(2)), "coef must be square with one row a"),
+        (lambda: single_fill(np.zeros((2, 3)), np.zeros(3)), "coef must be square with one row a"),
+        (lambda: regression_precision(np.eye(2)), "model must be a fitted MaskedReg.*ndarray"),
+        (lambda: MaskedImputer(ridges=-1.0).fit(np.eye(3)), "ridges"),
+        (
+            lambda: regression_precision(MaskedRegression(mask_rate=0.5).fit(np.eye(3))),
+            "without a mask rate",
+        ),
+    ],
+)
+def test_bad_requests(act, message):
+    with pytest.raises(ValueError, match=message):
+        act()
+
+
+def test_the_ridge_is_chosen_by_leave_one_out(holed):
+    _, X, _, _ = holed
+    ridges = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+    centred = X - X.mean(axis=0)
+    errors = [MaskedRegression(r).fit(centred).loo_error_ for r in ridges]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert MaskedImputer(ridges).fit(X).ridge_ == ridges[int(np.argmin(errors))]

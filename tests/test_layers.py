@@ -13,7 +13,7 @@ LAYERS = (
     ("chapters",),
     ("figures",),
     ("estimation", "baselines", "imputation", "theory", "symbolic", "vit",
-     "simulation", "data", "datasets", "real_data"),
+     "simulation", "data"),
     ("regression", "rows"),
     ("masks", "covariance", "results"),
     ("validation",),
@@ -22,7 +22,6 @@ LAYERS = (
 FLOOR = {part: floor for floor, parts in enumerate(LAYERS) for part in parts}
 # Pairs of one layer of which the first may import the second.
 TOGETHER = {
-    ("real_data", "datasets"),
     ("vit", "symbolic"),
 }
 

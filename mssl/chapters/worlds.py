@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from mssl.covariance import Circulant, Diagonal
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.vit import PatchData
 
 __all__ = ["PATCH", "SETTINGS", "patch_scales", "power_law", "setting", "two_level"]

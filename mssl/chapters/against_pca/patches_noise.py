@@ -11,7 +11,7 @@ from mssl.baselines import leading_directions
 from mssl.chapters.against_pca.worlds import CALLS, METHODS
 from mssl.chapters.worlds import PATCH
 from mssl.covariance import Dense
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.table import Table, table_of

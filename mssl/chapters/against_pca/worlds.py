@@ -7,7 +7,7 @@ import numpy as np
 from mssl.baselines import Directions, leading_directions
 from mssl.chapters.worlds import power_law
 from mssl.covariance import AR1, Blocks, Covariance, Diagonal, Scaled, Spiked
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.figures.table import table_of
 from mssl.simulation import run_trials
 from mssl.theory.noise_curves import noise_curve

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.worlds import PATCH, patch_scales
-from mssl.datasets import border_distance, patch_population
+from mssl.data import border_distance, patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.error.worlds import ridge_grid
 from mssl.chapters.worlds import PATCH, patch_scales
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import log_ticks, measured, theory_line

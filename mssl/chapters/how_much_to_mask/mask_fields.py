@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.drawing import draw_filters
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.table import Table

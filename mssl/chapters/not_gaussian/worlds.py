@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mssl.covariance import AR1, Covariance
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.results import mean_and_error
 from mssl.rows import (
     IndependentEntries,

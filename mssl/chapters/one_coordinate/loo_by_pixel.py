@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.one_coordinate.worlds import RIDGE
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, measured, theory_line

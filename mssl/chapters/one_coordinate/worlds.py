@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
 

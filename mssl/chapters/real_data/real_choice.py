@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.real_data.drawing import plain_ticks
 from mssl.chapters.real_data.worlds import GRID, NAMES
+from mssl.data import DATA_SETS, digits, held_out_error, real_data, split_moment
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured
 from mssl.figures.table import Table
-from mssl.real_data import DATA_SETS, digits, held_out_error, real_data, split_moment
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials

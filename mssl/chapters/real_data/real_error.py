@@ -12,13 +12,12 @@ from mssl.chapters.real_data.drawing import plain_ticks
 from mssl.chapters.real_data.worlds import NAMES
 from mssl.chapters.worlds import patch_scales
 from mssl.covariance import Dense
-from mssl.datasets import PatchPopulation
+from mssl.data import DATA_SETS, PatchPopulation, held_out_error, real_data, split_moment
 from mssl.estimation import learning_curve
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors, measured, theory_line
 from mssl.figures.table import Table, table_of
-from mssl.real_data import DATA_SETS, held_out_error, real_data, split_moment
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials

@@ -13,12 +13,12 @@ from sklearn.linear_model import Ridge
 
 from mssl.baselines import pca_precision
 from mssl.chapters.real_data.worlds import NAMES, small_world
+from mssl.data import DATA_SETS, real_data, split_rows
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors
 from mssl.figures.table import Table, table_of
 from mssl.imputation import MaskedImputer, conditional_fill, punch_holes, single_fill
-from mssl.real_data import DATA_SETS, real_data, split_rows
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 

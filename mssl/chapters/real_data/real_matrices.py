@@ -6,12 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.real_data.worlds import NAMES, chosen
-from mssl.datasets import PatchPopulation
+from mssl.data import DATA_SETS, PatchPopulation, real_data, split_moment
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors
 from mssl.figures.table import Table
-from mssl.real_data import DATA_SETS, real_data, split_moment
 
 
 def _matrix_unit(rng, *, name, n) -> Table:

@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.real_data.drawing import plain_ticks
 from mssl.chapters.real_data.worlds import chosen
+from mssl.data import prices
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import colors, measured
 from mssl.figures.table import Table, table_of
-from mssl.real_data import prices
 from mssl.results import mean_and_error
 
 _order_table = table_of("n", "kind", "loo_error", "test_error", "log_ratio", "standard_error")

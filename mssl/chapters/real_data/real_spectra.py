@@ -8,12 +8,11 @@ from matplotlib.figure import Figure
 from mssl.chapters.measures import kolmogorov_distance
 from mssl.chapters.real_data.worlds import NAMES, small_world
 from mssl.chapters.worlds import patch_scales
-from mssl.datasets import PatchPopulation
+from mssl.data import DATA_SETS, PatchPopulation, split_moment
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table, table_of
-from mssl.real_data import DATA_SETS, split_moment
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.theory import SSRTheory

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from mssl.real_data import digits, prices, real_data
+from mssl.data import digits, prices, real_data
 from mssl.regression import MaskedRegressionCV
 
 __all__ = ["GRID", "NAMES", "chosen", "small_world"]

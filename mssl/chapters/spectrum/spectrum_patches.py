@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.worlds import PATCH, patch_scales
 from mssl.covariance import Covariance
-from mssl.datasets import patch_population
+from mssl.data import patch_population
 from mssl.exceptions import ConvergenceError
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run

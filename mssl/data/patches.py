@@ -1,4 +1,4 @@
-r"""Real data for the book: small patches of two photographs.
+r"""Small patches of two photographs, as a finite population.
 
 The population of the book's real example is every :math:`s \times s` patch of scikit-learn's two
 sample photographs, each equally likely. It is finite, so that its covariance, and every error of a

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mssl.datasets import (
+from mssl.data import (
     border_distance,
     image_patches,
     patch_covariance,
