@@ -18,9 +18,9 @@ import numpy as np
 from scipy.linalg import eigh, qr, svd
 from scipy.optimize import minimize
 
-from .exceptions import ConvergenceError
-from .regression import MaskedRegression
-from .validation import (
+from ..exceptions import ConvergenceError
+from ..regression import MaskedRegression
+from ..validation import (
     covariance_model,
     data_matrix,
     finite_vector,
