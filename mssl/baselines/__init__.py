@@ -10,15 +10,8 @@ Masked regression has :math:`Q = (S + \lambda)^{-1}`, the best linear predictor
 :math:`Q = \Sigma^{-1}`.
 """
 
-from .precisions import (
-    METHODS,
-    Directions,
-    factor_precision,
-    hidden_error,
-    leading_directions,
-    masked_predictor,
-    pca_precision,
-)
+from .directions import METHODS, Directions, leading_directions
+from .precisions import factor_precision, hidden_error, masked_predictor, pca_precision
 
 __all__ = [
     "METHODS",

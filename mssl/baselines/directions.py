@@ -1,0 +1,174 @@
+"""The strongest directions that a method finds in data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh, svd
+
+from ..regression import MaskedRegression
+from ..validation import finite_vector, non_negative, positive_integer
+from .factors import _LEAST_NOISE, factor_model
+from .units import _BEYOND_RANGE, _ROUNDING, checked_rows, own_unit, root_mean_squares
+
+__all__ = ["METHODS", "Directions", "leading_directions"]
+
+#: Names of the methods that :func:`leading_directions` knows.
+METHODS = ("regression", "pca", "correlation", "factor")
+_FAR_BELOW = 1e-6  # an eigenvalue below this share of the largest loses digits in a Gram matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    r"""One learned direction, in the three ways in which it can be read.
+
+    .. math:: D^{1/2}w, \qquad w, \qquad D^{-1/2}w
+
+    Attributes
+    ----------
+    filter : ndarray of shape (n_features,)
+        Maps a sample to its score; the right eigenvector of A_hat.
+    symmetric : ndarray of shape (n_features,)
+        The eigenvector in weighted coordinates.
+    pattern : ndarray of shape (n_features,)
+        What a sample gains per unit of score; the left eigenvector of A_hat, and the loadings of
+        a factor analysis.
+    """
+
+    filter: np.ndarray
+    symmetric: np.ndarray
+    pattern: np.ndarray
+
+    def overlaps(self, x) -> np.ndarray:
+        """Squared cosines of filter, symmetric vector and pattern with x, of shape (3,)."""
+        x = finite_vector(x, "x")
+        if x.shape != self.filter.shape or not x.any():
+            raise ValueError(
+                f"x must be a vector of {len(self.filter)} entries that are not all 0, got shape "
+                f"{x.shape}."
+            )
+        x, *vectors = (_unit_length(v) for v in (x, self.filter, self.symmetric, self.pattern))
+        return (np.stack(vectors) @ x) ** 2
+
+
+def leading_directions(
+    X,
+    method: str,
+    *,
+    ridge: float | None = None,
+    count: int = 1,
+    max_iter: int = 5000,
+    tol: float = 1e-8,
+) -> tuple[Directions, ...]:
+    r"""The strongest directions that a method finds.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    method : {"regression", "pca", "correlation", "factor"}
+        Eigenvectors of A_hat, of S, of the correlation matrix, or the columns of the loadings of
+        a maximum-likelihood factor analysis with `count` factors, the strongest first.
+    ridge : float, optional
+        Needed for "regression", and for it alone.
+    count : int, default=1
+        Number of directions.
+    max_iter : int, default=5000
+        For "factor" only, as `tol` is: see :func:`factor_precision`.
+    tol : float, default=1e-8
+
+    Returns
+    -------
+    tuple of Directions
+
+    Raises
+    ------
+    ValueError
+        If X has fewer directions than `count`, to working precision; if a column is zero
+        ("correlation") or constant ("factor"); or if an argument is out of range.
+    ConvergenceError
+        If the iterations of "factor" did not converge.
+
+    Notes
+    -----
+    The weights D are :math:`\mathrm{diag}(Q)` for masked regression, the inverse of the sample
+    variances for the correlation matrix, :math:`\Psi^{-1}` for factor analysis and 1 for PCA.
+
+    A change of units, cX, leaves all directions as they are but for a common factor of `filter`
+    and one of `pattern`; for "regression" the ridge has to be multiplied by :math:`c^2`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mssl.baselines import leading_directions
+    >>> X = np.random.default_rng(0).normal(size=(400, 5)) + np.arange(400)[:, None] / 100
+    >>> direction = leading_directions(X, "pca")[0]
+    >>> bool(direction.overlaps(np.ones(5))[0] > 0.99)
+    True
+    """
+    ridge, X = _ridge_of(method, ridge), checked_rows(X)
+    n, d = X.shape
+    most = min(n, d) - 1 if method == "factor" else d
+    if positive_integer(count, "count", minimum=0) not in range(1, most + 1):
+        raise ValueError(f"count must lie between 1 and {most}, got {count}.")
+    if method == "factor":
+        scales, noise, values, v = factor_model(X, count, max_iter, tol, _LEAST_NOISE)
+        if not values[-1] - 1.0 > d * _ROUNDING:
+            raise ValueError(
+                f"the columns of X share fewer factors than count = {count}, to working precision; "
+                "lower count."
+            )
+        w, scales = v[:count].T * np.sqrt(values - 1.0), scales * np.sqrt(noise)
+    elif method == "regression":
+        scales = 1.0 / np.sqrt(MaskedRegression(ridge=ridge).fit(X).D_)
+        w = _top_vectors(X / scales / np.sqrt(n), count, ridge / scales**2)
+    elif method == "correlation":
+        scales = root_mean_squares(X, "compute correlations")
+        w = _top_vectors(X / scales / np.sqrt(n), count)
+    else:
+        w, scales = _top_vectors(X / own_unit(X) / np.sqrt(n), count), np.ones(d)
+    with np.errstate(over="ignore", under="ignore"):
+        filters, patterns = w.T / scales, w.T * scales
+    if not (np.isfinite(filters).all() and filters.any(axis=1).all()):
+        raise ValueError(_BEYOND_RANGE)
+    return tuple(map(Directions, filters, np.ascontiguousarray(w.T), patterns))
+
+
+def _top_vectors(scaled, count, penalty=None):
+    """Eigenvectors of Z'Z + diag(penalty) with the largest eigenvalues, the largest first."""
+    n, d = scaled.shape
+    matrix = scaled.T @ scaled
+    if penalty is not None:
+        matrix[np.diag_indices(d)] += penalty
+    values, vectors = eigh(matrix, subset_by_index=(d - count, d - 1))
+    if penalty is not None or values[0] > _FAR_BELOW * values[-1]:
+        return vectors[:, ::-1]
+    values, v = svd(scaled, full_matrices=False)[1:]
+    found = int(np.sum(values > max(n, d) * _ROUNDING * values[0]))
+    if not found:
+        raise ValueError("X is zero, and has no direction.")
+    if count > found:
+        raise ValueError(
+            f"count must be at most {found}, the number of directions of X that are not rounding "
+            f"noise, got {count}."
+        )
+    return v[:count].T
+
+
+def _ridge_of(method: str, ridge: float | None) -> float:
+    """The ridge of a method that takes one, 0 for the others, both checked."""
+    if not isinstance(method, str) or method not in METHODS:
+        got = repr(method) if isinstance(method, str) else type(method).__name__
+        raise ValueError(f"method must be one of {METHODS}, got {got}.")
+    if method == "regression":
+        if ridge is None:
+            raise ValueError("ridge must be given for method='regression'.")
+        return non_negative(ridge, "ridge")
+    if ridge is not None:
+        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
+    return 0.0
+
+
+def _unit_length(vector):
+    vector = vector / np.abs(vector).max()
+    return vector / np.linalg.norm(vector)

@@ -1,0 +1,39 @@
+"""Rows that can be used, and the units in which they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..validation import data_matrix, first_few, real_copy
+
+_ROUNDING = 10.0 * np.finfo(float).eps  # times a size: below it a singular value may be noise
+_BEYOND_RANGE = (
+    "the result leaves the range of floating-point numbers in the units of X; rescale X to values "
+    "of moderate size."
+)
+
+
+def own_unit(X):
+    """Largest entry of X in size, 1 if all are 0, once a column."""
+    return np.full(X.shape[1], np.abs(X).max() or 1.0)
+
+
+def root_mean_squares(X, purpose):
+    """Root mean square of each column, at any size; refuse columns of zeros."""
+    peaks = np.abs(X).max(axis=0)
+    if not np.all(peaks > 0):
+        raise ValueError(
+            f"every column of X must vary to {purpose}, but columns "
+            f"{first_few(np.flatnonzero(peaks == 0))} are zero; leave them out."
+        )
+    return peaks * np.sqrt(np.mean((X / peaks) ** 2, axis=0))
+
+
+def checked_rows(X):
+    """X as a finite matrix; refuse hidden entries, which would be read as if they were visible."""
+    if np.ma.is_masked(X):
+        raise ValueError(
+            "X is a masked array with hidden entries, which are needed here; fill them first, for "
+            "example with mssl.imputation.MaskedImputer."
+        )
+    return data_matrix(real_copy(X, "X"))
