@@ -8,7 +8,7 @@ from mssl.chapters import PAGES
 from mssl.chapters.ledger import Check, Claim, checks_of, claims
 from mssl.chapters.ledger.report import table
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = Path(__file__).parents[2] / "book"
 CHECKS = checks_of()
 
 

@@ -539,7 +539,7 @@ def test_another_process_writes_the_same_bytes(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     write(entry, entry.data("test"), here)
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "SOURCE_DATE_EPOCH": "1"}
-    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+    environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     subprocess.run(
         [sys.executable, "-m", "mssl", "figures", name, "--scale", "test", "--out", str(there)],
         check=True,
