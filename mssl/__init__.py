@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .imputation import MaskedImputer
     from .regression import MaskedRegression, MaskedRegressionCV, masked_regression
     from .results import MaskedRisk, Risk
-    from .simulation import simulate_masked_risk, simulate_risk, simulate_spectrum
+    from .simulation import simulate_risk, simulate_spectrum
     from .theory import (
         PCATheory,
         SSRTheory,
@@ -57,7 +57,6 @@ __all__ = [
     "optimal_masked_ridge",
     "optimal_masking",
     "optimal_ridge",
-    "simulate_masked_risk",
     "simulate_risk",
     "simulate_spectrum",
     "solve_kappa",
@@ -83,7 +82,6 @@ _HOMES = {
     "optimal_masked_ridge": "theory",
     "optimal_masking": "theory",
     "optimal_ridge": "theory",
-    "simulate_masked_risk": "simulation",
     "simulate_risk": "simulation",
     "simulate_spectrum": "simulation",
     "solve_kappa": "theory",

@@ -24,7 +24,6 @@ from mssl.simulation import (
     measure_diagonal_replacement,
     run_trials,
     simulate_eigenpairs,
-    simulate_masked_risk,
     simulate_risk,
     simulate_spectrum,
 )
@@ -59,7 +58,7 @@ def eigenpairs(**options):
             r"n_jobs must be an integer .* got \[2\]",
         ),
         (
-            lambda: simulate_masked_risk(WORLD, 8, 0.1, 0.3, trials=2, rng=0, n_jobs="all"),
+            lambda: simulate_risk(WORLD, 8, 0.1, mask_rate=0.3, trials=2, rng=0, n_jobs="all"),
             "n_jobs must be an integer .* got 'all'",
         ),
         (lambda: explicit_mask_moments(X + 1j, 0.3, 2, 0), "X must be real"),

@@ -101,3 +101,10 @@ def test_the_book_imports_no_test():
         if re.search(r"(from|import) tests\b", " ".join(code.findall(page.read_text("utf-8")))):
             found.add(page.name)
     assert not found
+
+
+@pytest.mark.parametrize(("folder", "most"), [("mssl", 500), ("mssl/chapters", 400)])
+def test_no_file_is_long(folder, most):
+    lengths = {file: file.read_text("utf-8").count("\n") for file in modules(folder)}
+    assert lengths
+    assert not {str(file): length for file, length in lengths.items() if length > most}

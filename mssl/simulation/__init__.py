@@ -1,7 +1,7 @@
 """What a computer experiment sees: the quantities of the theory, measured over seeded trials."""
 
 from .diagonal import MeasuredReplacement, measure_diagonal_replacement
-from .errors import masked_risk_of, simulate_masked_risk, simulate_risk
+from .errors import masked_risk_of, simulate_risk
 from .explicit_masks import MaskedMoments, explicit_mask_moments, explicit_mask_regression
 from .spectra import Eigenpairs, simulate_eigenpairs, simulate_spectrum
 from .trials import average_over_trials, run_trials
@@ -17,7 +17,6 @@ __all__ = [
     "measure_diagonal_replacement",
     "run_trials",
     "simulate_eigenpairs",
-    "simulate_masked_risk",
     "simulate_risk",
     "simulate_spectrum",
 ]

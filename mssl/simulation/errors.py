@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, open_unit, real_copy
 from .trials import average_over_trials
 
-__all__ = ["masked_risk_of", "simulate_masked_risk", "simulate_risk"]
+__all__ = ["masked_risk_of", "simulate_risk"]
 
 Array = np.ndarray
 
@@ -25,6 +25,7 @@ def simulate_risk(
     n_samples: int,
     ridges: float,
     *,
+    mask_rate: None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -38,6 +39,7 @@ def simulate_risk(
     n_samples: int,
     ridges: Iterable[float],
     *,
+    mask_rate: None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -45,16 +47,45 @@ def simulate_risk(
 ) -> list[Risk]: ...
 
 
+@overload
+def simulate_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: float,
+    *,
+    mask_rate: float,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> MaskedRisk: ...
+
+
+@overload
+def simulate_risk(
+    covariance: Population,
+    n_samples: int,
+    ridges: Iterable[float],
+    *,
+    mask_rate: float,
+    trials: int,
+    rng: Seed,
+    n_jobs: int | None = -1,
+    progress: bool = False,
+) -> list[MaskedRisk]: ...
+
+
 def simulate_risk(
     covariance: Population,
     n_samples: int,
     ridges: float | Iterable[float],
     *,
+    mask_rate: float | None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
     progress: bool = False,
-) -> Risk | list[Risk]:
+) -> Risk | Sequence[Risk]:
     r"""Measure the errors of a masked regression.
 
     Each trial draws n rows, fits :class:`mssl.regression.MaskedRegression` at every ridge and
@@ -65,14 +96,26 @@ def simulate_risk(
         \mathcal E_k^{\rm train} = \frac1n\|(X - X\hat A)_{\cdot k}\|^2, \qquad
         \mathcal E_k^{\rm test} = \big[(I-\hat A)^\top \Sigma\,(I-\hat A)\big]_{kk} .
 
+    At a mask rate p, with b_k column k of :math:`I - q\hat A` and V the diagonal of Sigma,
+
+    .. math::
+
+       \mathcal E_k^{\rm test} = b_k^\top\Sigma b_k + \tau\,(b_k^\top V b_k - V_{kk}), \qquad
+       \mathcal E_k^{\rm rescaled} = b_k^\top\Sigma b_k, \qquad
+       \mathcal E_k^{\rm full} = \big[(I - \hat A)^\top\Sigma\,(I - \hat A)\big]_{kk} .
+
     Parameters
     ----------
     covariance : Covariance
-        Population model, or any object with its `sample`, `apply`, `resolvent` and `d`.
+        Population model, or any object with its `sample`, `apply`, `resolvent` and `d`, and
+        `diagonal` at a mask rate.
     n_samples : int
         Number of training rows n of a trial.
     ridges : float or iterable of float
         One ridge or several; all ridges of a trial see the same rows.
+    mask_rate : float or None, default=None
+        None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
+        each with that probability.
     trials : int
         Number of trials, at least 2, as one gives no standard error.
     rng : numpy.random.Generator or int
@@ -85,20 +128,33 @@ def simulate_risk(
     Returns
     -------
     Risk or list of Risk
-        Means over the trials, with `standard_error`; a list when `ridges` is one.
+        Means over the trials, with `standard_error`; a list when `ridges` is one. At a mask rate
+        each is a `MaskedRisk`.
 
     Notes
     -----
-    The test error given the fitted matrix is exact, not an average over test rows, so that the
-    scatter between trials is that of the training rows alone.
+    The test error given the fitted matrix is exact, not an average over test rows or masks, so that
+    the scatter between trials is that of the training rows alone.
+
+    At a mask rate leave-one-out has no closed form, as the penalty holds diag(S): `loo_error` is
+    the one with the penalty held at its value on all n rows, for the residual, plus the noise that
+    hidden inputs add; `gcv_error` likewise.
     """
+    rate = 0.0 if mask_rate is None else open_unit(mask_rate, "mask_rate", zero_allowed=True)
+
+    def measure(X: Array, ridge: float, bayes: Array) -> Risk:
+        if rate:
+            return _measure_masked(covariance, X, ridge, rate, bayes)
+        return _measure(covariance, X, ridge, bayes)
+
     return average_over_trials(
-        lambda X, ridge, bayes: _measure(covariance, X, ridge, bayes),
+        measure,
         covariance,
         n_samples,
         ridges,
         trials=trials,
         rng=rng,
+        mask_rate=rate,
         n_jobs=n_jobs,
         progress=progress,
     )
@@ -119,102 +175,6 @@ def _measure(covariance, X, ridge, bayes) -> Risk:
         train_error_by_coordinate=model.train_error_by_feature_,
         test_error_by_coordinate=test,
         bayes_error_by_coordinate=bayes,
-    )
-
-
-# When many coordinates are hidden ---------------------------------------------------------------
-
-
-@overload
-def simulate_masked_risk(
-    covariance: Population,
-    n_samples: int,
-    ridges: float,
-    mask_rate: float,
-    *,
-    trials: int,
-    rng: Seed,
-    n_jobs: int | None = -1,
-    progress: bool = False,
-) -> MaskedRisk: ...
-
-
-@overload
-def simulate_masked_risk(
-    covariance: Population,
-    n_samples: int,
-    ridges: Iterable[float],
-    mask_rate: float,
-    *,
-    trials: int,
-    rng: Seed,
-    n_jobs: int | None = -1,
-    progress: bool = False,
-) -> list[MaskedRisk]: ...
-
-
-def simulate_masked_risk(
-    covariance: Population,
-    n_samples: int,
-    ridges: float | Iterable[float],
-    mask_rate: float,
-    *,
-    trials: int,
-    rng: Seed,
-    n_jobs: int | None = -1,
-    progress: bool = False,
-) -> MaskedRisk | list[MaskedRisk]:
-    r"""Measure the errors of a masked regression with many coordinates hidden.
-
-    With b_k column k of :math:`I - q\hat A` and V the diagonal of Sigma,
-
-    .. math::
-
-       \mathcal E_k^{\rm test} = b_k^\top\Sigma b_k + \tau\,(b_k^\top V b_k - V_{kk}), \qquad
-       \mathcal E_k^{\rm rescaled} = b_k^\top\Sigma b_k, \qquad
-       \mathcal E_k^{\rm full} = \big[(I - \hat A)^\top\Sigma\,(I - \hat A)\big]_{kk} .
-
-    Parameters
-    ----------
-    covariance : Covariance
-        Population model, or any object with its `sample`, `apply`, `diagonal`, `resolvent`, `d`.
-    n_samples : int
-        Number of training rows n of a trial.
-    ridges : float or iterable of float
-        One ridge or several; all ridges of a trial see the same rows.
-    mask_rate : float
-        p in (0, 1).
-    trials : int
-        Number of trials, at least 2, as one gives no standard error.
-    rng : numpy.random.Generator or int
-        Source of randomness, or its seed.
-    n_jobs : int, default=-1
-        Trials at the same time; the result does not depend on it.
-    progress : bool, default=False
-        Show a progress bar on standard error.
-
-    Returns
-    -------
-    MaskedRisk or list of MaskedRisk
-        Means over the trials, with `standard_error`; a list when `ridges` is one.
-
-    Notes
-    -----
-    Errors on masks are exact means over all masks. Leave-one-out has no closed form here, as the
-    penalty holds diag(S): `loo_error` is the one with the penalty held at its value on all n rows,
-    for the residual, plus the noise that hidden inputs add; `gcv_error` likewise.
-    """
-    rate = open_unit(mask_rate, "mask_rate")
-    return average_over_trials(
-        lambda X, ridge, bayes: _measure_masked(covariance, X, ridge, rate, bayes),
-        covariance,
-        n_samples,
-        ridges,
-        trials=trials,
-        rng=rng,
-        mask_rate=rate,
-        n_jobs=n_jobs,
-        progress=progress,
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Blocks, Isotropic
-from mssl.simulation import average_over_trials, run_trials, simulate_masked_risk, simulate_risk
+from mssl.simulation import average_over_trials, run_trials, simulate_risk
 from mssl.theory import SSRTheory
 
 SCALARS = ("train_error", "test_error", "loo_error", "gcv_error", "coef_norm")
@@ -121,7 +121,7 @@ def test_bayes_error_of_copies_is_zero():
     [
         (simulate_risk, {"n_samples": 1}, "n_samples"),
         (simulate_risk, {"ridges": -1.0}, "ridge"),
-        (partial(simulate_masked_risk, mask_rate=0.5), {"trials": 1}, "trials"),
+        (partial(simulate_risk, mask_rate=0.5), {"trials": 1}, "trials"),
     ],
 )
 def test_all_arguments_are_checked_before_the_bayes_error_is_computed(simulate, wrong, message):
@@ -135,3 +135,11 @@ def test_all_arguments_are_checked_before_the_bayes_error_is_computed(simulate, 
     arguments = {"n_samples": 20, "ridges": 0.1, "trials": 2, "rng": 0, **wrong}
     with pytest.raises(ValueError, match=message):
         simulate(Untouched(), **arguments)
+
+
+def test_a_mask_rate_of_zero_is_none():
+    plain = simulate_risk(AR1(10, 0.5), 20, 0.1, trials=2, rng=0, n_jobs=1)
+    zero = simulate_risk(AR1(10, 0.5), 20, 0.1, mask_rate=0.0, trials=2, rng=0, n_jobs=1)
+    assert type(zero) is type(plain)
+    assert zero.test_error == plain.test_error
+    assert zero.loo_error == plain.loo_error

@@ -9,7 +9,7 @@ from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic,
 from mssl.masks import Bernoulli
 from mssl.regression import MaskedRegression, best_predictor, hidden_error
 from mssl.results import MaskedRisk, Risk
-from mssl.simulation import masked_risk_of, measure_diagonal_replacement, simulate_masked_risk
+from mssl.simulation import masked_risk_of, measure_diagonal_replacement, simulate_risk
 from mssl.theory import (
     DiagonalReplacement,
     MaskedErrors,
@@ -118,7 +118,7 @@ def test_a_coordinate_without_variance_has_no_error_and_helps_nobody():
         expected = np.append(masked_bayes_error_by_coordinate(rest, rate), 0.0)
         ours = masked_bayes_error_by_coordinate(Dense(sigma), rate)
         np.testing.assert_allclose(ours, expected, rtol=1e-12)
-    risk = simulate_masked_risk(Dense(sigma), 9, 0.1, 0.2, trials=2, rng=0, n_jobs=1)
+    risk = simulate_risk(Dense(sigma), 9, 0.1, mask_rate=0.2, trials=2, rng=0, n_jobs=1)
     np.testing.assert_allclose(risk.bayes_error_by_coordinate, expected, rtol=1e-12)
     spiked = Spiked(Diagonal([0.0, 1.0, 2.0]), 1.0, np.array([[0.0], [0.6], [0.8]]))
     alone = Spiked(Diagonal([1.0, 2.0]), 1.0, np.array([[0.6], [0.8]]))
@@ -192,7 +192,7 @@ def test_theory_meets_the_closed_form_on_random_rows(model, n, p):
         "full_view_error",
         "rescaled_error",
     )
-    seen = simulate_masked_risk(model, n, ridges, p, trials=6, rng=1, n_jobs=1)
+    seen = simulate_risk(model, n, ridges, mask_rate=p, trials=6, rng=1, n_jobs=1)
     for ridge, risk in zip(ridges, seen, strict=True):
         theory = SSRTheory(model, n, ridge, p).risk
         for name in names:
@@ -206,8 +206,8 @@ def test_theory_meets_the_closed_form_on_random_rows(model, n, p):
 
 
 def test_one_ridge_gives_one_result():
-    many = simulate_masked_risk(AR1(20, 0.5), 30, [0.1], 0.3, trials=2, rng=0, n_jobs=1)
-    one = simulate_masked_risk(AR1(20, 0.5), 30, 0.1, 0.3, trials=2, rng=0, n_jobs=1)
+    many = simulate_risk(AR1(20, 0.5), 30, [0.1], mask_rate=0.3, trials=2, rng=0, n_jobs=1)
+    one = simulate_risk(AR1(20, 0.5), 30, 0.1, mask_rate=0.3, trials=2, rng=0, n_jobs=1)
     assert isinstance(one, MaskedRisk)
     assert one.test_error == many[0].test_error
 
@@ -238,7 +238,7 @@ def test_leave_one_out_with_the_penalty_held_is_near_the_true_one():
         d, sample, apply = 40, staticmethod(lambda n, rng: X), staticmethod(model.apply)
         diagonal, resolvent = staticmethod(model.diagonal), staticmethod(model.resolvent)
 
-    held = simulate_masked_risk(Fixed, n, lam, p, trials=2, rng=0, n_jobs=1)
+    held = simulate_risk(Fixed, n, lam, mask_rate=p, trials=2, rng=0, n_jobs=1)
     assert held.loo_error == pytest.approx(exact, rel=0.03)
     assert held.train_error < 0.9 * exact
 
@@ -431,8 +431,11 @@ def test_replacing_the_diagonal_matters_less_with_more_rows():
         (lambda: SSRTheory(Isotropic(5), 9, 0.1, 1.0), r"mask_rate must lie in \[0, 1\), got 1"),
         (lambda: SSRTheory(Isotropic(5), 9, 0.1, -0.1), "mask_rate must be finite and not neg"),
         (lambda: SSRTheory(Diagonal([1.0, 0.0]), 9, 0.0, 0.5), "coordinates \\[1\\] have no var"),
-        (lambda: simulate_masked_risk(Isotropic(5), 9, 0.1, 0.0, trials=2, rng=0), "mask_rate mus"),
-        (lambda: simulate_masked_risk(Isotropic(5), 9, [], 0.5, trials=2, rng=0), "ridges must"),
+        (
+            lambda: simulate_risk(Isotropic(5), 9, 0.1, mask_rate=1.0, trials=2, rng=0),
+            "mask_rate must lie in",
+        ),
+        (lambda: simulate_risk(Isotropic(5), 9, [], mask_rate=0.5, trials=2, rng=0), "ridges must"),
         (lambda: optimal_masking(Isotropic(5), 9, evaluation="best"), "evaluation must be one of"),
         (lambda: optimal_masked_ridge(Isotropic(5), 9, 1.5), "mask_rate must lie in"),
         (lambda: optimal_masked_ridge(np.eye(5), 9, 0.5), "wrap a matrix in Dense"),
@@ -440,7 +443,7 @@ def test_replacing_the_diagonal_matters_less_with_more_rows():
         (lambda: optimal_masking(np.eye(5), 9), "wrap a matrix in Dense"),
         (lambda: solve_masked(np.eye(5), 9, 0.1, 0.5), "wrap a matrix in Dense"),
         (lambda: masked_bayes_error_by_coordinate(np.eye(5), 0.5), "wrap a matrix in Dense"),
-        (lambda: simulate_masked_risk(np.eye(5), 9, 0.1, 0.5, trials=2, rng=0), "wrap a matrix"),
+        (lambda: simulate_risk(np.eye(5), 9, 0.1, mask_rate=0.5, trials=2, rng=0), "wrap a matrix"),
         (lambda: masked_risk_of(np.eye(5), np.eye(5), 0.5), "wrap a matrix in Dense"),
         (
             lambda: measure_diagonal_replacement(np.eye(5), 9, 0.1, 0.5, trials=2, rng=0),
