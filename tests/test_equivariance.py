@@ -70,9 +70,9 @@ def balanced(q):
 
 PRECISIONS = {
     "pca": lambda X: pca_precision(X, 2),
-    "correlation": lambda X: pca_precision(X, 2, standardize=True),
+    "correlation_pca": lambda X: pca_precision(X, 2, standardize=True),
     "correlation without noise": lambda X: pca_precision(X, 2, standardize=True, noise=False),
-    "factor": lambda X: factor_precision(X, 1),
+    "factor_analysis": lambda X: factor_precision(X, 1),
     "two factors": lambda X: factor_precision(X, 2),
 }
 
@@ -106,12 +106,14 @@ def test_what_standardises_does_not_see_the_units_of_columns(kind, seed, shape):
     assert_allclose(np.diagonal(ours), np.diagonal(expected), **TOLERANCE)
 
 
-@pytest.mark.parametrize("method", ["regression", "pca", "correlation", "factor"])
+@pytest.mark.parametrize(
+    "method", ["masked_regression", "pca", "correlation_pca", "factor_analysis"]
+)
 @few(12)
 @given(seed=SEEDS, shape=SHAPES, unit=UNITS)
 def test_directions_do_not_turn(method, seed, shape, unit):
     X = table(seed, shape)
-    option = [{"ridge": 0.2 * u**2} if method == "regression" else {} for u in (1.0, unit)]
+    option = [{"ridge": 0.2 * u**2} if method == "masked_regression" else {} for u in (1.0, unit)]
     plain = leading_directions(X, method, count=2, **option[0])
     ours = leading_directions(unit * X, method, count=2, **option[1])
     factor = 1.0 if method == "pca" else unit
@@ -122,7 +124,7 @@ def test_directions_do_not_turn(method, seed, shape, unit):
         assert_same(b.overlaps(np.ones(shape[1])), a.overlaps(np.ones(shape[1])))
 
 
-@pytest.mark.parametrize("method", ["correlation", "factor"])
+@pytest.mark.parametrize("method", ["correlation_pca", "factor_analysis"])
 @few(12)
 @given(seed=SEEDS, shape=SHAPES)
 def test_directions_follow_the_units_of_columns(method, seed, shape):

@@ -91,7 +91,7 @@ def eigenpairs(**options):
         (lambda: eigenpairs(directions={}), "directions must be real numbers"),
         (lambda: eigenpairs(directions=U + 0j), "directions must be real"),
         (
-            lambda: simulate_spectrum(SILENT, 8, method="correlation", **ONCE),
+            lambda: simulate_spectrum(SILENT, 8, method="correlation_pca", **ONCE),
             r"coordinates \[0\] have no variance .* leave them out",
         ),
         (lambda: table(rows="a"), "rows must be real numbers"),

@@ -93,7 +93,8 @@ def test_our_own_pattern_of_correlation_pca_has_this_cosine():
     u = np.full(d, d**-0.5)
     world = Spiked(Diagonal(gamma), 1.0, u[:, None])
     found = [
-        leading_directions(world.sample(samples * d, rng), "correlation")[0].overlaps(u)[2] ** 0.5
+        leading_directions(world.sample(samples * d, rng), "correlation_pca")[0].overlaps(u)[2]
+        ** 0.5
         for _ in range(12)
     ]
     assert abs(np.mean(found) - whitened_cosine(samples)) < 3 * np.std(found, ddof=1) / 12**0.5

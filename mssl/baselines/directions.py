@@ -15,7 +15,7 @@ from .units import _BEYOND_RANGE, _ROUNDING, checked_rows, own_unit, root_mean_s
 __all__ = ["METHODS", "Directions", "leading_directions"]
 
 #: Names of the methods that :func:`leading_directions` knows.
-METHODS = ("regression", "pca", "correlation", "factor")
+METHODS = ("masked_regression", "pca", "correlation_pca", "factor_analysis")
 _FAR_BELOW = 1e-6  # an eigenvalue below this share of the largest loses digits in a Gram matrix
 
 
@@ -66,15 +66,15 @@ def leading_directions(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
-    method : {"regression", "pca", "correlation", "factor"}
+    method : {"masked_regression", "pca", "correlation_pca", "factor_analysis"}
         Eigenvectors of A_hat, of S, of the correlation matrix, or the columns of the loadings of
         a maximum-likelihood factor analysis with `count` factors, the strongest first.
     ridge : float, optional
-        Needed for "regression", and for it alone.
+        Needed for "masked_regression", and for it alone.
     count : int, default=1
         Number of directions.
     max_iter : int, default=5000
-        For "factor" only, as `tol` is: see :func:`factor_precision`.
+        For "factor_analysis" only, as `tol` is: see :func:`factor_precision`.
     tol : float, default=1e-8
 
     Returns
@@ -85,9 +85,9 @@ def leading_directions(
     ------
     ValueError
         If X has fewer directions than `count`, to working precision; if a column is zero
-        ("correlation") or constant ("factor"); or if an argument is out of range.
+        ("correlation_pca") or constant ("factor_analysis"); or if an argument is out of range.
     ConvergenceError
-        If the iterations of "factor" did not converge.
+        If the iterations of "factor_analysis" did not converge.
 
     Notes
     -----
@@ -95,7 +95,7 @@ def leading_directions(
     variances for the correlation matrix, :math:`\Psi^{-1}` for factor analysis and 1 for PCA.
 
     A change of units, cX, leaves all directions as they are but for a common factor of `filter`
-    and one of `pattern`; for "regression" the ridge has to be multiplied by :math:`c^2`.
+    and one of `pattern`; for "masked_regression" the ridge has to be multiplied by :math:`c^2`.
 
     Examples
     --------
@@ -108,10 +108,10 @@ def leading_directions(
     """
     ridge, X = _ridge_of(method, ridge), checked_rows(X)
     n, d = X.shape
-    most = min(n, d) - 1 if method == "factor" else d
+    most = min(n, d) - 1 if method == "factor_analysis" else d
     if positive_integer(count, "count", minimum=0) not in range(1, most + 1):
         raise ValueError(f"count must lie between 1 and {most}, got {count}.")
-    if method == "factor":
+    if method == "factor_analysis":
         scales, noise, values, v = factor_model(X, count, max_iter, tol, _LEAST_NOISE)
         if not values[-1] - 1.0 > d * _ROUNDING:
             raise ValueError(
@@ -119,10 +119,10 @@ def leading_directions(
                 "lower count."
             )
         w, scales = v[:count].T * np.sqrt(values - 1.0), scales * np.sqrt(noise)
-    elif method == "regression":
+    elif method == "masked_regression":
         scales = 1.0 / np.sqrt(MaskedRegression(ridge=ridge).fit(X).D_)
         w = _top_vectors(X / scales / np.sqrt(n), count, ridge / scales**2)
-    elif method == "correlation":
+    elif method == "correlation_pca":
         scales = root_mean_squares(X, "compute correlations")
         w = _top_vectors(X / scales / np.sqrt(n), count)
     else:
@@ -160,9 +160,9 @@ def _ridge_of(method: str, ridge: float | None) -> float:
     if not isinstance(method, str) or method not in METHODS:
         got = repr(method) if isinstance(method, str) else type(method).__name__
         raise ValueError(f"method must be one of {METHODS}, got {got}.")
-    if method == "regression":
+    if method == "masked_regression":
         if ridge is None:
-            raise ValueError("ridge must be given for method='regression'.")
+            raise ValueError("ridge must be given for method='masked_regression'.")
         return non_negative(ridge, "ridge")
     if ridge is not None:
         raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")

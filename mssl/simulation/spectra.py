@@ -17,7 +17,7 @@ from .trials import run_trials
 
 __all__ = ["Eigenpairs", "simulate_eigenpairs", "simulate_spectrum"]
 
-METHODS = ("regression", "pca", "correlation")
+METHODS = ("masked_regression", "pca", "correlation_pca")
 # Number of coordinates from which Lanczos iterations for a few eigenpairs beat a full reduction.
 LANCZOS = 600
 
@@ -52,7 +52,7 @@ def simulate_spectrum(
     n_samples: int,
     ridge: float | None = None,
     *,
-    method: str = "regression",
+    method: str = "masked_regression",
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -60,9 +60,9 @@ def simulate_spectrum(
 ) -> np.ndarray:
     r"""Draw samples and return all eigenvalues of the learned matrix.
 
-    .. math:: \hat A = I - QD^{-1} \quad\text{("regression")}, \qquad
+    .. math:: \hat A = I - QD^{-1} \quad\text{("masked_regression")}, \qquad
               S = \tfrac1n X^\top X \quad\text{("pca")}, \qquad
-              D^{1/2}SD^{1/2},\ D = \mathrm{diag}(S)^{-1} \quad\text{("correlation")}
+              D^{1/2}SD^{1/2},\ D = \mathrm{diag}(S)^{-1} \quad\text{("correlation_pca")}
 
     Parameters
     ----------
@@ -71,8 +71,8 @@ def simulate_spectrum(
     n_samples : int
         Number of rows n of a draw.
     ridge : float, optional
-        :math:`\lambda`; needed for "regression", and for it alone.
-    method : {"regression", "pca", "correlation"}, default="regression"
+        :math:`\lambda`; needed for "masked_regression", and for it alone.
+    method : {"masked_regression", "pca", "correlation_pca"}, default="masked_regression"
         The matrix.
     trials : int
         Number of draws.
@@ -106,7 +106,7 @@ def simulate_eigenpairs(
     ridge: float | None = None,
     *,
     directions,
-    method: str = "regression",
+    method: str = "masked_regression",
     count: int = 1,
     lowest: bool = False,
     trials: int,
@@ -123,10 +123,10 @@ def simulate_eigenpairs(
     n_samples : int
         Number of rows n of a trial.
     ridge : float, optional
-        Needed for "regression", and for it alone.
+        Needed for "masked_regression", and for it alone.
     directions : array-like of shape (n_features, n_directions)
         Directions of any length.
-    method : {"regression", "pca", "correlation"}, default="regression"
+    method : {"masked_regression", "pca", "correlation_pca"}, default="masked_regression"
         The matrix; see :func:`simulate_spectrum`.
     count : int, default=1
         Number of eigenpairs.
@@ -180,9 +180,9 @@ def simulate_eigenpairs(
 def _check(method, ridge):
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
-    if method == "regression":
+    if method == "masked_regression":
         if ridge is None:
-            raise ValueError("ridge must be given for method='regression'.")
+            raise ValueError("ridge must be given for method='masked_regression'.")
         return non_negative(ridge, "ridge")
     if ridge is not None:
         raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
@@ -192,9 +192,9 @@ def _check(method, ridge):
 def _symmetric_matrix(X, ridge, method):
     """M = D^1/2 (S + lambda) D^1/2, and the diagonal of D."""
     n, d = X.shape
-    if method == "regression":
+    if method == "masked_regression":
         weights = MaskedRegression(ridge=ridge).fit(X).D_
-    elif method == "correlation":
+    elif method == "correlation_pca":
         squares = np.einsum("ij,ij->j", X, X)
         if not np.all(squares > 0):
             raise ValueError(
@@ -226,7 +226,7 @@ def _outermost(matrix, count, lowest):
 
 
 def _reported(nu, method):
-    return 1.0 - 1.0 / nu if method == "regression" else nu
+    return 1.0 - 1.0 / nu if method == "masked_regression" else nu
 
 
 def _squared_cosines(v, x):

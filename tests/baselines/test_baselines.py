@@ -76,7 +76,7 @@ def test_a_factor_analysis_of_much_data_finds_the_true_precision():
 
 def test_directions_are_the_eigenvectors_of_the_matrices():
     fitted = MaskedRegression(ridge=0.3).fit(X)
-    first, second = leading_directions(X, "regression", ridge=0.3, count=2)
+    first, second = leading_directions(X, "masked_regression", ridge=0.3, count=2)
     values = []
     for direction in (first, second):
         image = fitted.coef_ @ direction.filter
@@ -88,7 +88,7 @@ def test_directions_are_the_eigenvectors_of_the_matrices():
     assert values[0] > values[1]
     pca = leading_directions(X, "pca")[0]
     assert_allclose(pca.filter, pca.pattern)
-    correlation = leading_directions(X, "correlation")[0]
+    correlation = leading_directions(X, "correlation_pca")[0]
     scales = np.sqrt(np.mean(X**2, axis=0))
     assert_allclose(correlation.filter * scales, correlation.pattern / scales, rtol=1e-10)
 
@@ -98,7 +98,7 @@ def test_every_method_finds_a_strong_direction():
     data = world.sample(400, np.random.default_rng(2))
     u = world.directions[:, 0]
     for method in METHODS:
-        ridge = 0.1 if method == "regression" else None
+        ridge = 0.1 if method == "masked_regression" else None
         overlaps = leading_directions(data, method, ridge=ridge)[0].overlaps(u)
         assert overlaps.max() > 0.97
         assert np.all((overlaps >= 0) & (overlaps <= 1 + 1e-12))
@@ -109,7 +109,9 @@ def test_the_measured_overlap_is_that_of_the_theory():
     rng, u = np.random.default_rng(3), np.full(300, 300**-0.5)
     seen = np.array(
         [
-            leading_directions(world.sample(450, rng), "regression", ridge=0.05)[0].overlaps(u)
+            leading_directions(world.sample(450, rng), "masked_regression", ridge=0.05)[0].overlaps(
+                u
+            )
             for _ in range(12)
         ]
     )
@@ -148,28 +150,37 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: pca_precision(X + 1j, 1), "complex"),
         (lambda: leading_directions(X, X), "method must be one of .* got ndarray"),
         (lambda: leading_directions(X, "pca", count=0), "count must lie between 1 and 12"),
-        (lambda: leading_directions(X, "factor", count=12), "count must lie between 1 and 11"),
+        (
+            lambda: leading_directions(X, "factor_analysis", count=12),
+            "count must lie between 1 and 11",
+        ),
         (lambda: leading_directions(X[:3], "pca", count=4), "count must be at most 3"),
-        (lambda: leading_directions(X[:3], "correlation", count=4), "count must be at most 3"),
+        (lambda: leading_directions(X[:3], "correlation_pca", count=4), "count must be at most 3"),
         (lambda: leading_directions(np.zeros((5, 4)), "pca"), "X is zero"),
         (lambda: pca_precision(np.zeros((5, 4)), 1), "X is zero"),
-        (lambda: leading_directions(ZERO, "correlation"), r"columns \[12\] are zero; leave"),
-        (lambda: leading_directions(ZERO, "factor"), r"columns \[12\] are constant; leave"),
+        (lambda: leading_directions(ZERO, "correlation_pca"), r"columns \[12\] are zero; leave"),
+        (
+            lambda: leading_directions(ZERO, "factor_analysis"),
+            r"columns \[12\] are constant; leave",
+        ),
         (lambda: factor_precision(ZERO, 1), r"columns \[12\] are constant; leave"),
         (lambda: factor_precision(np.c_[X, np.full(40, 0.1)], 1), r"\[12\] are constant"),
         (lambda: factor_precision(np.c_[X, X[:, 3]], 2), r"columns \[3, 12\] of X no more noise"),
         (lambda: factor_precision(X, 1, tol=0.0), "tol must be positive"),
         (lambda: factor_precision(X, 1, least_noise=1.0), "strictly between 0 and 1"),
         (lambda: factor_precision(X, 1, least_noise=1e-13), "least_noise must be at least 1e-12"),
-        (lambda: leading_directions(np.eye(4)[:, :2] - 0.25, "factor", count=3), "1 and 1"),
-        (lambda: leading_directions(SIGNS, "factor"), "fewer factors than count = 1"),
+        (
+            lambda: leading_directions(np.eye(4)[:, :2] - 0.25, "factor_analysis", count=3),
+            "1 and 1",
+        ),
+        (lambda: leading_directions(SIGNS, "factor_analysis"), "fewer factors than count = 1"),
         (lambda: pca_precision(np.ma.masked_greater(X, 2.0), 1), "masked array with hidden"),
         (lambda: factor_precision(X * 1e-170, 1), "rescale X"),
         (lambda: leading_directions(X, "pca")[0].overlaps(np.ones(3)), "vector of 12 entries"),
         (lambda: leading_directions(X, "pca")[0].overlaps(np.zeros(12)), "not all 0"),
         (lambda: hidden_error(np.eye(3), AR1(4, 0.5)), "covariance has d = 4"),
         (lambda: leading_directions(X, "ica"), "method must be one of"),
-        (lambda: leading_directions(X, "regression"), "ridge must be given"),
+        (lambda: leading_directions(X, "masked_regression"), "ridge must be given"),
         (lambda: leading_directions(X, "pca", ridge=1.0), "ridge has no meaning"),
         (lambda: leading_directions(X, "pca", count=13), "count must lie between 1 and 12"),
     ],
@@ -208,7 +219,7 @@ def test_no_loading_and_no_noise_near_it_is_more_likely(n, rank, held):
     found = np.linalg.inv(q)
     # L L' = found - Psi has rank r: the noise is what makes the smallest eigenvalues vanish.
     slope = q - q @ moment @ q  # of the deviance in the model's covariance
-    direction = leading_directions(data, "factor", count=rank)
+    direction = leading_directions(data, "factor_analysis", count=rank)
     loadings = np.stack([f.pattern for f in direction], axis=1) / scales[:, None]
     noise = np.diagonal(found - loadings @ loadings.T)
     assert_allclose(found, loadings @ loadings.T + np.diag(noise), atol=1e-8)
@@ -243,7 +254,7 @@ def test_factor_analysis_does_not_see_the_units(scale):
     own = 10.0 ** np.linspace(-9, 9, 10)
     back = factor_precision(data * own, 1) * np.multiply.outer(own, own)
     assert_allclose(back, q, rtol=1e-10, atol=1e-12)
-    plain, scaled = (leading_directions(d, "factor")[0] for d in (data, data * scale))
+    plain, scaled = (leading_directions(d, "factor_analysis")[0] for d in (data, data * scale))
     assert_allclose(scaled.pattern / scale, plain.pattern, rtol=1e-9)
     assert_allclose(scaled.filter * scale, plain.filter, rtol=1e-9)
 
@@ -320,7 +331,7 @@ def test_a_coordinate_that_is_a_component_cannot_be_filled_in():
         masked_predictor(q)
 
 
-@pytest.mark.parametrize("method", ["pca", "correlation"])
+@pytest.mark.parametrize("method", ["pca", "correlation_pca"])
 def test_a_direction_far_below_the_first_keeps_its_digits(method):
     rng = np.random.default_rng(2)
     basis = np.linalg.qr(rng.standard_normal((6, 6)))[0]
@@ -328,7 +339,7 @@ def test_a_direction_far_below_the_first_keeps_its_digits(method):
     sizes = np.array([1.0, 1e-5, 1e-10, 1e-12, 1e-12, 1e-12])
     data = left * sizes @ basis.T
     third = leading_directions(data, method, count=3)[2]
-    scales = np.sqrt(np.mean(data**2, axis=0)) if method == "correlation" else np.ones(6)
+    scales = np.sqrt(np.mean(data**2, axis=0)) if method == "correlation_pca" else np.ones(6)
     reference = np.linalg.svd(data / scales)[2][2]
     assert_allclose(abs(third.symmetric @ reference), 1.0, rtol=1e-6)
     if method == "pca":

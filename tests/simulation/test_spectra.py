@@ -30,7 +30,7 @@ def test_pca_and_correlation_spectra():
     values = simulate_spectrum(model, 40, method="pca", trials=1, rng=3)[0]
     np.testing.assert_allclose(values, np.linalg.eigvalsh(S), atol=1e-12)
     scale = np.sqrt(np.diag(S))
-    values = simulate_spectrum(model, 40, method="correlation", trials=1, rng=3)[0]
+    values = simulate_spectrum(model, 40, method="correlation_pca", trials=1, rng=3)[0]
     np.testing.assert_allclose(values, np.linalg.eigvalsh(S / np.outer(scale, scale)), atol=1e-12)
 
 

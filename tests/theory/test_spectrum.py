@@ -239,7 +239,7 @@ def test_coordinate_of_zero_variance_has_eigenvalue_zero():
     assert theory.spectrum.moment(0) == pytest.approx(1.0, abs=1e-6)
 
 
-@pytest.mark.parametrize("method", ["regression", "pca", "correlation"])
+@pytest.mark.parametrize("method", ["masked_regression", "pca", "correlation_pca"])
 @pytest.mark.parametrize(
     "model",
     [
@@ -255,11 +255,11 @@ def test_coordinate_of_zero_variance_has_eigenvalue_zero():
 )
 def test_law_against_one_draw(model, method):
     n, lam = 700, 0.1
-    if method == "regression":
+    if method == "masked_regression":
         law = SSRTheory(model, n, lam).spectrum
         values = simulate_spectrum(model, n, lam, trials=1, rng=0)[0]
     else:
-        law = PCATheory(model, n, method == "correlation").spectrum
+        law = PCATheory(model, n, method == "correlation_pca").spectrum
         values = simulate_spectrum(model, n, method=method, trials=1, rng=0)[0]
     # Rigidity makes the distance a few eigenvalues out of d = 400.
     steps = np.arange(401) / 400

@@ -148,7 +148,7 @@ def test_pca_against_simulation(name, standardize):
     base, u, theta, n, _ = CASES[name]
     model = Spiked(base, 3 * theta, u)
     theory = PCATheory(model, n, standardize).spikes[0]
-    method = "correlation" if standardize else "pca"
+    method = "correlation_pca" if standardize else "pca"
     seen = simulate_eigenpairs(model, n, directions=u, method=method, trials=24, rng=6)
     error = seen.standard_error
     assert error is not None

@@ -57,7 +57,7 @@ def _ridge_measured(rng, *, gamma, strength, ridges, d, trials) -> Table:
 
     def trial(generator):
         X = world.sample(round(d / gamma), generator)
-        return [leading_directions(X, "regression", ridge=r)[0].overlaps(u) for r in ridges]
+        return [leading_directions(X, "masked_regression", ridge=r)[0].overlaps(u) for r in ridges]
 
     mean, error = mean_and_error(run_trials(trial, trials, rng))
     rows = [

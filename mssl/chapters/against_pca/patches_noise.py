@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.baselines import leading_directions
-from mssl.chapters.against_pca.worlds import CALLS, METHODS
+from mssl.chapters.against_pca.worlds import METHODS
 from mssl.chapters.worlds import PATCH
 from mssl.covariance import Dense
 from mssl.data import patch_population
@@ -62,7 +62,7 @@ def _patch_unit(rng, *, n, trials, ridge) -> Table:
         shares, vectors = [], []
         for method in methods:
             option = {"ridge": ridge} if method == "masked_regression" else {}
-            found = leading_directions(X, CALLS[method], count=SHOWN, **option)
+            found = leading_directions(X, method, count=SHOWN, **option)
             readings = ("pattern", "symmetric", "filter")
             shares.append([held([getattr(f, r) for f in found]) for r in readings])
             vectors.append(np.stack([f.pattern / np.linalg.norm(f.pattern) for f in found]))

@@ -13,7 +13,6 @@ from mssl.simulation import run_trials
 from mssl.theory.noise_curves import noise_curve
 
 __all__ = [
-    "CALLS",
     "GAMMAS",
     "METHODS",
     "NAMES",
@@ -49,13 +48,6 @@ NAMES = {
     "oracle": "oracle",
 }
 
-CALLS = {
-    "masked_regression": "regression",
-    "correlation_pca": "correlation",
-    "pca": "pca",
-    "factor_analysis": "factor",
-}
-
 
 def curve_of(method, noise, gamma, ridge=RIDGE):
     """The curve of a method, with a ridge where it takes one."""
@@ -82,8 +74,8 @@ def flat_direction(d: int, on=None) -> np.ndarray:
 def first_direction(X: np.ndarray, method: str, ridge: float) -> Directions:
     """The first direction that a method finds, with a ridge where it takes one."""
     if method == "masked_regression":
-        return leading_directions(X, CALLS[method], ridge=ridge)[0]
-    return leading_directions(X, CALLS[method])[0]
+        return leading_directions(X, method, ridge=ridge)[0]
+    return leading_directions(X, method)[0]
 
 
 def measure(world: Covariance, u, n, methods, trials, rng, ridge=RIDGE) -> dict[str, np.ndarray]:

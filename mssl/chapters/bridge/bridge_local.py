@@ -17,7 +17,6 @@ from mssl.theory import PCATheory, SSRTheory
 
 METHODS = ("masked_regression", "correlation_pca", "pca")
 
-CALLS = {"masked_regression": "regression", "correlation_pca": "correlation", "pca": "pca"}
 
 #: Noise of quiet and of loud coordinates, strength, ridge and d/n.
 QUIET, LOUD, STRENGTH, LOCAL_RIDGE, GAMMA = 0.3, 3.0, 2.0, 0.05, 2.0 / 3.0
@@ -73,7 +72,7 @@ def _local_measured(rng, *, d, size, trials) -> Table:
         found = []
         for method in METHODS:
             ridge = LOCAL_RIDGE if method == "masked_regression" else None
-            found.append(leading_directions(X, CALLS[method], ridge=ridge)[0].overlaps(u))
+            found.append(leading_directions(X, method, ridge=ridge)[0].overlaps(u))
         return found
 
     mean, error = mean_and_error(run_trials(trial, trials, rng, n_jobs=1))

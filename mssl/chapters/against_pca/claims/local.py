@@ -14,8 +14,6 @@ from mssl.simulation import simulate_eigenpairs
 from mssl.theory import PCATheory, SSRTheory
 from mssl.theory.noise_curves import METHODS, Noise, noise_curve
 
-CALLS = {"masked_regression": "regression", "correlation_pca": "correlation", "pca": "pca"}
-
 
 def _place(w, variances, gamma):
     """Eigenvalue of S of a population direction of variance w, its overlap, and 1 - tau."""
@@ -65,7 +63,7 @@ def _local_pairs(method, variances, n, strength, size, ridge, trials):
     model = Spiked(Diagonal(variances), strength, u)
     option = {"ridge": ridge} if method == "masked_regression" else {}
     seen = simulate_eigenpairs(
-        model, n, **option, directions=u, method=CALLS[method], trials=trials, rng=9, n_jobs=1
+        model, n, **option, directions=u, method=method, trials=trials, rng=9, n_jobs=1
     )
     mean = [seen.eigenvalues[0], seen.symmetric_overlaps[0, 0]]
     spread = seen.standard_error
@@ -214,7 +212,12 @@ def first() -> Check:
 def _tie_draws(world, u, n, trials):
     """Overlaps of every method and reading of every trial; PCA first."""
     rows = []
-    calls = [("pca", None), ("correlation", None), ("regression", 0.05), ("regression", 20.0)]
+    calls = [
+        ("pca", None),
+        ("correlation_pca", None),
+        ("masked_regression", 0.05),
+        ("masked_regression", 20.0),
+    ]
     for generator in np.random.default_rng(6).spawn(trials):
         X = world.sample(n, generator)
         rows.append(
