@@ -27,12 +27,12 @@ the test error is {glue:text}`LABEL-test`, the Bayes error {glue:text}`LABEL-bay
 :tags: [remove-cell]
 
 from mssl.chapters.NAME.worlds import RIDGE, world
-from mssl.figures import data, display, put
+from mssl.figures import data, display, glue
 from mssl.theory import SSRTheory
 
 theory = SSRTheory(world(200), 400, RIDGE)
-put("LABEL-test", theory.test_error)
-put("LABEL-bayes", theory.bayes_error)
+glue("LABEL-test", theory.test_error)
+glue("LABEL-bayes", theory.bayes_error)
 ```
 
 ## The model and its symbols
@@ -70,7 +70,7 @@ display("FIGURE")
 :tags: [remove-cell]
 
 rows = data("FIGURE").where(witness="measured")
-put("LABEL-most", rows["ratio"].max(), ".1f")
+glue("LABEL-most", rows["ratio"].max(), ".1f")
 ```
 
 Say what the figure shows, and where it departs from the theory. The largest $d/n$ that was

@@ -3,7 +3,7 @@
 ``python -m mssl figures`` writes them all; in a notebook ``mssl.figures.display(name)`` shows one.
 """
 
-from mssl.figures.output import FigureDisplay, data, display, put, render, show, write
+from mssl.figures.output import FigureDisplay, data, display, glue, render, show, write
 from mssl.figures.registry import FIGURES, FigureRegistry, RegisteredFigure, figure
 from mssl.figures.runs import SCALES, Run
 from mssl.figures.table import Table, table_of
@@ -19,7 +19,7 @@ __all__ = [
     "data",
     "display",
     "figure",
-    "put",
+    "glue",
     "render",
     "show",
     "table_of",

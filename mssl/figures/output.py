@@ -22,7 +22,7 @@ from mssl.figures.style import STYLE_SHEET
 from mssl.figures.table import Table
 from mssl.validation import require_writable
 
-__all__ = ["FORMATS", "FigureDisplay", "data", "display", "put", "render", "show", "write"]
+__all__ = ["FORMATS", "FigureDisplay", "data", "display", "glue", "render", "show", "write"]
 
 #: Formats of one figure on disk, besides its data.
 FORMATS = ("svg", "pdf", "png")
@@ -234,7 +234,7 @@ def display(name: str, scale: str = "quick") -> FigureDisplay:
     return FigureDisplay(FIGURES.get(name), data(name, scale))
 
 
-def put(name: str, value: float | str, form: str = ".3f") -> None:
+def glue(name: str, value: float | str, form: str = ".3f") -> None:
     """Make a computed number available to the prose of a page, as ``{glue:text}`name```.
 
     Parameters
@@ -250,9 +250,9 @@ def put(name: str, value: float | str, form: str = ".3f") -> None:
     ImportError
         Outside the environment of the book, as MyST-NB hands the number over.
     """
-    from myst_nb import glue  # a dependency of the book, not of the package
+    from myst_nb import glue as keep  # a dependency of the book, not of the package
 
-    glue(name, format(value, form), display=False)
+    keep(name, format(value, form), display=False)
 
 
 def _base64(content: bytes) -> str:

@@ -29,7 +29,7 @@ from mssl.figures import (
     cli,
     display,
     figure,
-    put,
+    glue,
     render,
     show,
     table_of,
@@ -635,9 +635,9 @@ def test_put_hands_formatted_text_to_the_page(monkeypatch):
 
     glued = {}
     monkeypatch.setattr(myst_nb, "glue", lambda name, value, display: glued.update({name: value}))
-    put("mean", 2 / 3)
-    put("count", 12, "d")
-    put("words", "1.0 ± 0.1", "")
+    glue("mean", 2 / 3)
+    glue("count", 12, "d")
+    glue("words", "1.0 ± 0.1", "")
     assert glued == {"mean": "0.667", "count": "12", "words": "1.0 ± 0.1"}
 
 
