@@ -31,8 +31,8 @@ from .validation import (
 __all__ = [
     "MaskedImputer",
     "conditional_fill",
+    "drop_at_random",
     "expected_moments",
-    "punch_holes",
     "regression_precision",
     "single_fill",
 ]
@@ -50,7 +50,7 @@ def _with_nan(X):
     return X
 
 
-def _holed_rows(X):
+def _rows_with_missing(X):
     """Return a copy of X, a float matrix in which NaN marks a hole, or raise ValueError."""
     X = real_copy(_with_nan(X), "X")
     if X.ndim != 2 or X.shape[1] == 0:
@@ -103,14 +103,14 @@ def regression_precision(model: MaskedRegression) -> np.ndarray:
     return (np.eye(len(model.D_)) - model.coef_) * model.D_
 
 
-def punch_holes(X, rate: float, rng: np.random.Generator | int) -> np.ndarray:
+def drop_at_random(X, mask_rate: float, rng: np.random.Generator | int) -> np.ndarray:
     """Return a copy of X with entries missing at random, each with the same probability.
 
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)
-    rate : float
-        Between 0 and 1.
+    mask_rate : float
+        Probability of each entry to be missing, between 0 and 1.
     rng : Generator or int
 
     Returns
@@ -121,18 +121,18 @@ def punch_holes(X, rate: float, rng: np.random.Generator | int) -> np.ndarray:
 
     Examples
     --------
-    >>> punch_holes(np.zeros((2, 4)), 0.5, 0)
+    >>> drop_at_random(np.zeros((2, 4)), 0.5, 0)
     array([[ 0., nan, nan, nan],
            [ 0.,  0.,  0.,  0.]])
     """
-    rate, rng = open_unit(rate, "rate"), as_generator(rng)
-    holed = _holed_rows(X)
-    hidden = rng.random(holed.shape) < rate
-    spared = rng.integers(holed.shape[1], size=len(holed))
+    rate, rng = open_unit(mask_rate, "mask_rate"), as_generator(rng)
+    X_missing = _rows_with_missing(X)
+    hidden = rng.random(X_missing.shape) < rate
+    spared = rng.integers(X_missing.shape[1], size=len(X_missing))
     empty = np.flatnonzero(hidden.all(axis=1))
     hidden[empty, spared[empty]] = False
-    holed[hidden] = np.nan
-    return holed
+    X_missing[hidden] = np.nan
+    return X_missing
 
 
 def conditional_fill(X, precision) -> np.ndarray:
@@ -170,7 +170,7 @@ def conditional_fill(X, precision) -> np.ndarray:
     >>> conditional_fill([[np.nan, 2.0]], [[2.0, -1.0], [-1.0, 4.0]])
     array([[1., 2.]])
     """
-    filled = _holed_rows(X)
+    filled = _rows_with_missing(X)
     q = _square_for(filled, precision, "precision")
     hidden = np.isnan(filled)
     filled[hidden] = 0.0
@@ -211,7 +211,7 @@ def single_fill(X, coef) -> np.ndarray:
     -------
     ndarray of shape (n_rows, n_features)
     """
-    filled = _holed_rows(X)
+    filled = _rows_with_missing(X)
     coef = _square_for(filled, coef, "coef")
     hidden = np.isnan(filled)
     filled[hidden] = 0.0
@@ -247,7 +247,7 @@ def expected_moments(X, precision) -> tuple[np.ndarray, np.ndarray]:
     A. P. Dempster, N. M. Laird and D. B. Rubin, Maximum likelihood from incomplete data via the
     EM algorithm, Journal of the Royal Statistical Society B 39 (1977).
     """
-    X = _holed_rows(X)
+    X = _rows_with_missing(X)
     if not len(X):
         raise ValueError("X must have at least one row, to take means over its rows.")
     filled = conditional_fill(X, precision)
@@ -363,7 +363,7 @@ class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     500 of 120 columns. With fewer than two, rounds start from independent columns, from the mean
     and the variance of the observed entries of each, and the ridge is that of all rows from the
     outset. It cannot be chosen by leave-one-out then; try several on entries hidden on purpose
-    (:func:`punch_holes`). Without rounds such data are refused, and so is a column without any
+    (:func:`drop_at_random`). Without rounds such data are refused, and so is a column without any
     observed entry.
 
     References

@@ -40,11 +40,11 @@ __all__ = [
     "MultivariateT",
     "Normal",
     "Rademacher",
+    "RowDistribution",
     "ScaleMixture",
     "SparseGaussian",
     "StudentT",
     "TwoClusters",
-    "World",
 ]
 
 
@@ -167,7 +167,7 @@ def _check_df(df) -> None:
 # Worlds -----------------------------------------------------------------------------------------
 
 
-class World(ABC):
+class RowDistribution(ABC):
     """A covariance model together with a law of the rows that is not Gaussian.
 
     Subclasses have a ``covariance`` and draw rows with exactly that covariance in
@@ -216,7 +216,7 @@ def _check_covariance(covariance, name: str = "covariance") -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class IndependentEntries(World):
+class IndependentEntries(RowDistribution):
     r"""Rows coloured from independent entries of any law.
 
     .. math:: x = L z, \qquad LL^\top = \Sigma
@@ -255,7 +255,7 @@ class IndependentEntries(World):
 
 
 @dataclass(frozen=True, eq=False)
-class ScaleMixture(World):
+class ScaleMixture(RowDistribution):
     r"""Gaussian rows with a random scale each, one of several that are equally likely.
 
     .. math:: x = \sqrt\tau\,g, \qquad g \sim N(0, \Sigma), \qquad \mathrm E\,\tau = 1
@@ -290,7 +290,7 @@ class ScaleMixture(World):
 
 
 @dataclass(frozen=True, eq=False)
-class MultivariateT(World):
+class MultivariateT(RowDistribution):
     r"""The multivariate t: one random scale for each row.
 
     .. math:: x = \sqrt\tau\,g, \qquad g \sim N(0, \Sigma), \qquad
@@ -344,7 +344,7 @@ class MultivariateT(World):
 
 
 @dataclass(frozen=True, eq=False)
-class TwoClusters(World):
+class TwoClusters(RowDistribution):
     r"""A mixture of two Gaussian clusters, equally likely, at plus and minus one mean.
 
     .. math:: x = \pm m + \sqrt{\tau_\pm}\; g, \qquad g \sim N(0, \Sigma_0), \qquad

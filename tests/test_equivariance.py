@@ -24,7 +24,7 @@ from mssl.estimation import (
     estimate_spikes,
     learning_curve,
 )
-from mssl.imputation import expected_moments, punch_holes
+from mssl.imputation import drop_at_random, expected_moments
 from mssl.masks import Bernoulli
 from mssl.regression import masked_regression
 
@@ -220,7 +220,7 @@ def test_a_foretold_learning_curve_follows(seed, unit):
 @few(10)
 @given(seed=SEEDS, unit=UNITS, center=st.booleans())
 def test_filled_holes_follow(rounds, rate, seed, unit, center):
-    X = punch_holes(table(seed, (40, 8)) + 2.0, rate, seed)
+    X = drop_at_random(table(seed, (40, 8)) + 2.0, rate, seed)
     complete = int(np.sum(~np.isnan(X).any(axis=1)))
     if rounds == 0 and complete < 2:
         X = np.vstack([X, table(seed, (10, 8))])

@@ -13,8 +13,8 @@ from mssl import MaskedImputer, MaskedRegression
 from mssl.covariance import AR1, Scaled
 from mssl.imputation import (
     conditional_fill,
+    drop_at_random,
     expected_moments,
-    punch_holes,
     regression_precision,
     single_fill,
 )
@@ -25,9 +25,9 @@ def tables():
     """Rows of one common factor, and the same with holes all over."""
     rng = np.random.default_rng(11)
     full = rng.standard_normal((60, 1)) + 0.5 * rng.standard_normal((60, 5))
-    holed = punch_holes(full, 0.1, rng)
-    assert 10 < np.isnan(holed).any(axis=1).sum() < 50
-    return full, holed
+    X_missing = drop_at_random(full, 0.1, rng)
+    assert 10 < np.isnan(X_missing).any(axis=1).sum() < 50
+    return full, X_missing
 
 
 @pytest.mark.filterwarnings("ignore:the best ridge:UserWarning")
@@ -48,31 +48,31 @@ def test_scikit_learn_suite(estimator, check):
 @pytest.mark.parametrize("rounds", [0, 4])
 @pytest.mark.parametrize("under", [1e6, np.nan, np.inf, 0.0])
 def test_what_a_mask_hides_is_a_hole(tables, rounds, under):
-    _, holed = tables
-    hidden = np.isnan(holed)
-    masked = np.ma.masked_array(np.where(hidden, under, holed), hidden)
+    _, X_missing = tables
+    hidden = np.isnan(X_missing)
+    masked = np.ma.masked_array(np.where(hidden, under, X_missing), hidden)
     imputer, plain = (MaskedImputer(ridges=0.1, rounds=rounds) for _ in range(2))
     filled = imputer.fit_transform(masked)
-    assert_array_equal(filled, plain.fit_transform(holed))
+    assert_array_equal(filled, plain.fit_transform(X_missing))
     assert not isinstance(filled, np.ma.MaskedArray)
     assert imputer.n_complete_ == np.sum(~hidden.any(axis=1))
     assert_array_equal(plain.transform(masked), filled)
 
 
 def test_the_functions_take_masks_as_well(tables):
-    _, holed = tables
-    masked = np.ma.masked_array(np.where(np.isnan(holed), 1e6, holed), np.isnan(holed))
-    q = MaskedImputer(ridges=0.1).fit(holed).precision_
+    _, X_missing = tables
+    masked = np.ma.masked_array(np.where(np.isnan(X_missing), 1e6, X_missing), np.isnan(X_missing))
+    q = MaskedImputer(ridges=0.1).fit(X_missing).precision_
     for function in (conditional_fill, single_fill, expected_moments):
-        for ours, expected in zip(function(masked, q), function(holed, q), strict=True):
+        for ours, expected in zip(function(masked, q), function(X_missing, q), strict=True):
             assert_array_equal(ours, expected)
-    assert_array_equal(np.isnan(punch_holes(masked, 1e-9, 0)), np.isnan(holed))
+    assert_array_equal(np.isnan(drop_at_random(masked, 1e-9, 0)), np.isnan(X_missing))
 
 
 @pytest.mark.parametrize("kind", ["int", "uint8", "bool", "float32", "object", "no mask"])
 def test_masked_arrays_of_any_numbers(tables, kind):
-    full, holed = tables
-    hidden = np.isnan(holed)
+    full, X_missing = tables
+    hidden = np.isnan(X_missing)
     values = np.round(10 * np.abs(full)).astype(float if kind == "no mask" else kind)
     masked = np.ma.masked_array(values, False if kind == "no mask" else hidden)
     expected = np.where(np.ma.getmaskarray(masked), np.nan, values.astype(float))
@@ -82,17 +82,17 @@ def test_masked_arrays_of_any_numbers(tables, kind):
 
 @pytest.mark.parametrize("kind", ["float", "nullable", "object NA", "object None", "array None"])
 def test_missing_values_of_pandas_are_holes(tables, kind):
-    _, holed = tables
-    frame = pd.DataFrame(holed, columns=list("abcde"))
+    _, X_missing = tables
+    frame = pd.DataFrame(X_missing, columns=list("abcde"))
     given = {
         "float": frame,
         "nullable": frame.convert_dtypes(),
         "object NA": frame.astype(object).where(frame.notna(), pd.NA),
         "object None": frame.astype(object).where(frame.notna(), None),
-        "array None": np.where(np.isnan(holed), None, holed),
+        "array None": np.where(np.isnan(X_missing), None, X_missing),
     }[kind]
     imputer = MaskedImputer(ridges=0.1).fit(given)
-    assert_array_equal(imputer.transform(given), MaskedImputer(ridges=0.1).fit_transform(holed))
+    assert_array_equal(imputer.transform(given), MaskedImputer(ridges=0.1).fit_transform(X_missing))
     assert hasattr(imputer, "feature_names_in_") == (kind != "array None")
 
 
@@ -116,10 +116,10 @@ def test_missing_values_of_pandas_are_holes(tables, kind):
     ],
 )
 def test_bad_requests_end_in_a_sentence(tables, act, message):
-    holed = tables[1].copy()
-    holed[np.arange(60), np.arange(60) % 5] = np.nan
+    X_missing = tables[1].copy()
+    X_missing[np.arange(60), np.arange(60) % 5] = np.nan
     with pytest.raises(ValueError, match=message):
-        act(holed)
+        act(X_missing)
 
 
 def test_rounds_refuse_moments_that_they_cannot_invert(tables):
@@ -144,15 +144,15 @@ def test_rounds_reach_the_best_of_a_constant_column():
 
 
 @pytest.fixture(scope="module")
-def holed():
+def X_missing():
     world = Scaled(AR1(8, 0.7), np.linspace(0.5, 2.0, 8))
     rng = np.random.default_rng(5)
     X, full = world.sample(60, rng), world.sample(50, rng)
-    return world, X, full, punch_holes(full, 0.4, rng)
+    return world, X, full, drop_at_random(full, 0.4, rng)
 
 
-def test_one_hole_is_the_masked_regression(holed):
-    _, X, full, _ = holed
+def test_one_hole_is_the_masked_regression(X_missing):
+    _, X, full, _ = X_missing
     model = MaskedRegression(0.2).fit(X)
     q = regression_precision(model)
     np.testing.assert_allclose(q, np.linalg.inv(X.T @ X / 60 + 0.2 * np.eye(8)), rtol=1e-9)
@@ -162,8 +162,8 @@ def test_one_hole_is_the_masked_regression(holed):
         np.testing.assert_allclose(conditional_fill(one, q)[:, k], model.transform(full)[:, k])
 
 
-def test_visible_entries_stay_and_no_hole_is_left(holed):
-    _, X, _, holes = holed
+def test_visible_entries_stay_and_no_hole_is_left(X_missing):
+    _, X, _, holes = X_missing
     seen = ~np.isnan(holes)
     model = MaskedRegression(0.2, mask_rate=0.4).fit(X)
     for filled in (MaskedImputer().fit(X).transform(holes), single_fill(holes, model.coef_)):
@@ -172,8 +172,8 @@ def test_visible_entries_stay_and_no_hole_is_left(holed):
 
 
 @pytest.mark.parametrize("center", [True, False])
-def test_observed_entries_come_back_to_the_last_bit(holed, center):
-    _, X, _, holes = holed
+def test_observed_entries_come_back_to_the_last_bit(X_missing, center):
+    _, X, _, holes = X_missing
     seen = ~np.isnan(holes)
     imputer = MaskedImputer(ridges=1.0, center=center).fit(X / 3.0 + 1e3)
     for given in (holes, X):
@@ -194,7 +194,7 @@ def test_rows_with_holes_alone_are_enough_with_rounds():
         + np.linspace(-3.0, 3.0, 60)
         for _ in range(2)
     )
-    X = punch_holes(full, 0.2, rng)
+    X = drop_at_random(full, 0.2, rng)
     hidden = np.isnan(X)
     assert hidden.any(axis=1).all()
     imputer = MaskedImputer(ridges=0.1, rounds=15)
@@ -220,8 +220,8 @@ def penalised_likelihood(X, imputer):
     return value
 
 
-def test_rounds_from_columns_never_lower_the_likelihood(holed):
-    X = holed[2].copy()
+def test_rounds_from_columns_never_lower_the_likelihood(X_missing):
+    X = X_missing[2].copy()
     X[np.arange(50), np.arange(50) % 8] = np.nan
     values = [
         penalised_likelihood(X, MaskedImputer(ridges=0.2, rounds=r).fit(X)) for r in range(1, 7)
@@ -229,21 +229,21 @@ def test_rounds_from_columns_never_lower_the_likelihood(holed):
     assert np.all(np.diff(values) > 0)
 
 
-def test_a_row_of_holes_becomes_the_mean(holed):
-    _, X, _, _ = holed
+def test_a_row_of_holes_becomes_the_mean(X_missing):
+    _, X, _, _ = X_missing
     imputer = MaskedImputer(ridges=0.1).fit(X + 3.0)
     np.testing.assert_allclose(imputer.transform(np.full((1, 8), np.nan))[0], imputer.mean_)
     np.testing.assert_allclose(imputer.mean_, X.mean(axis=0) + 3.0)
 
 
 def test_punched_holes_have_the_rate_and_leave_something():
-    holes = np.isnan(punch_holes(np.zeros((4000, 10)), 0.3, 1))
+    holes = np.isnan(drop_at_random(np.zeros((4000, 10)), 0.3, 1))
     assert abs(holes.mean() - 0.3) < 5 * np.sqrt(0.21 / 40_000)
-    assert not np.isnan(punch_holes(np.zeros((500, 2)), 0.95, 1)).all(axis=1).any()
+    assert not np.isnan(drop_at_random(np.zeros((500, 2)), 0.95, 1)).all(axis=1).any()
 
 
-def test_expected_moments_against_conditional_draws(holed):
-    world, _, _, holes = holed
+def test_expected_moments_against_conditional_draws(X_missing):
+    world, _, _, holes = X_missing
     sigma = world.dense()
     q = np.linalg.inv(sigma)
     mean, moment = expected_moments(holes, q)
@@ -262,8 +262,8 @@ def test_expected_moments_against_conditional_draws(holed):
     assert np.all(np.abs(draws.mean(axis=(0, 1)) - mean) < 5 * error + 1e-12)
 
 
-def test_rounds_learn_from_rows_with_holes(holed):
-    world, X, full, holes = holed
+def test_rounds_learn_from_rows_with_holes(X_missing):
+    world, X, full, holes = X_missing
     few = X[:12]
     hidden = np.isnan(holes)
     stack = np.vstack([few, holes])
@@ -277,8 +277,8 @@ def test_rounds_learn_from_rows_with_holes(holed):
     assert np.mean((best - full)[hidden] ** 2) < errors[1]
 
 
-def test_rounds_change_nothing_without_holes(holed):
-    _, X, _, _ = holed
+def test_rounds_change_nothing_without_holes(X_missing):
+    _, X, _, _ = X_missing
     plain, again = (MaskedImputer(ridges=0.3, rounds=r).fit(X) for r in (0, 3))
     np.testing.assert_allclose(again.precision_, plain.precision_, rtol=1e-9)
     assert again.ridge_ == plain.ridge_ == 0.3
@@ -287,7 +287,7 @@ def test_rounds_change_nothing_without_holes(holed):
 @pytest.mark.parametrize(
     ("act", "message"),
     [
-        (lambda: punch_holes(np.zeros((2, 2)), 1.0, 0), "strictly between 0 and 1"),
+        (lambda: drop_at_random(np.zeros((2, 2)), 1.0, 0), "strictly between 0 and 1"),
         (lambda: conditional_fill(np.zeros((2, 3)), np.eye(2)), "one row a column of X"),
         (lambda: MaskedImputer().fit([[1.0, np.nan], [np.nan, 1.0]]), "0 rows without holes"),
         (lambda: MaskedImputer().fit([[1.0, np.nan], [np.nan, 1.0]]), "ridges=0.1, rounds=20"),
@@ -302,8 +302,8 @@ def test_rounds_change_nothing_without_holes(holed):
         (lambda: MaskedImputer(rounds=1.5).fit(np.eye(3)), "rounds must be an integer"),
         (lambda: MaskedImputer(rounds="a").fit(np.eye(3)), "rounds must be an integer"),
         (lambda: MaskedImputer(center="no").fit(np.eye(3)), "center must be True or False"),
-        (lambda: punch_holes(np.eye(3), "a", 0), "rate must be a real number"),
-        (lambda: punch_holes(np.zeros(3), 0.1, 0), "X must be a matrix"),
+        (lambda: drop_at_random(np.eye(3), "a", 0), "rate must be a real number"),
+        (lambda: drop_at_random(np.zeros(3), 0.1, 0), "X must be a matrix"),
         (lambda: conditional_fill(np.eye(2), np.full((2, 2), np.nan)), "precision must be finite"),
         (lambda: conditional_fill([[np.inf, 1.0]], np.eye(2)), r"rows \[0\] hold infinite"),
         (lambda: expected_moments("a", np.eye(2)), "X must be real numbers"),
@@ -322,8 +322,8 @@ def test_bad_requests(act, message):
         act()
 
 
-def test_the_ridge_is_chosen_by_leave_one_out(holed):
-    _, X, _, _ = holed
+def test_the_ridge_is_chosen_by_leave_one_out(X_missing):
+    _, X, _, _ = X_missing
     ridges = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
     centred = X - X.mean(axis=0)
     errors = [MaskedRegression(r).fit(centred).loo_error_ for r in ridges]

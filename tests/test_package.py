@@ -87,7 +87,7 @@ def test_the_example_of_the_readme_runs_and_theory_is_near(capsys):
     exec(compile(example, README.name, "exec"), names)
     measured, theory = map(float, re.findall(r" (0\.\d+)", capsys.readouterr().out))
     assert measured == pytest.approx(theory, rel=0.05)
-    visible = ~np.isnan(names["holed"])
+    visible = ~np.isnan(names["X_missing"])
     assert not visible.all()
     np.testing.assert_array_equal(names["filled"][visible], names["X"][visible])
     assert np.isfinite(names["filled"]).all()

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.datasets import load_sample_images
 
 from mssl.covariance import Covariance, Dense
-from mssl.rows import World
+from mssl.rows import RowDistribution
 from mssl.validation import positive_integer
 
 __all__ = [
@@ -41,7 +41,7 @@ def _photographs() -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PatchPopulation(World):
+class PatchPopulation(RowDistribution):
     r"""All patches of the two photographs, each equally likely: a finite, non-Gaussian world.
 
     .. math::

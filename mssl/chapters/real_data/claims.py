@@ -60,9 +60,9 @@ def fill_all() -> Check:
         h = np.sort(rng.choice(d, size, replace=False))
         v = np.setdiff1d(np.arange(d), h)
         x = _uneven(d).sample(1, rng)[0]
-        holed = x.copy()
-        holed[h] = np.nan
-        filled = conditional_fill(holed[None], q)[0]
+        X_missing = x.copy()
+        X_missing[h] = np.nan
+        filled = conditional_fill(X_missing[None], q)[0]
         # The ridge regression is solved as least squares on stacked rows, without any inverse.
         tall = np.vstack([X[:, v] / np.sqrt(n), np.sqrt(ridge) * np.eye(len(v))])
         target = np.vstack([X[:, h] / np.sqrt(n), np.zeros((len(v), size))])

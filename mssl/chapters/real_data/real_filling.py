@@ -18,7 +18,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, colors
 from mssl.figures.table import Table, table_of
-from mssl.imputation import MaskedImputer, conditional_fill, punch_holes, single_fill
+from mssl.imputation import MaskedImputer, conditional_fill, drop_at_random, single_fill
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 
@@ -41,7 +41,7 @@ _FILL_RIDGES = tuple(np.geomspace(1e-3, 30.0, 10).tolist())
 ROUNDS = 5
 
 
-def fill(method: str, train, holed, rate: float, *, max_iter: int = ROUNDS) -> list[np.ndarray]:
+def fill(method: str, train, X_missing, rate: float, *, max_iter: int = ROUNDS) -> list[np.ndarray]:
     """Fill the holes of some rows by one method, trained on complete rows.
 
     Parameters
@@ -51,7 +51,7 @@ def fill(method: str, train, holed, rate: float, *, max_iter: int = ROUNDS) -> l
         regressions of the penalty that leave-one-out finds on the complete rows.
     train : ndarray of shape (n, d)
         Complete rows.
-    holed : ndarray of shape (n_test, d)
+    X_missing : ndarray of shape (n_test, d)
         NaN marks a hole.
     rate : float
         Share of the holes, for "single" alone.
@@ -66,20 +66,22 @@ def fill(method: str, train, holed, rate: float, *, max_iter: int = ROUNDS) -> l
     mean = train.mean(axis=0)
     n = len(train)
     if method == "conditional":
-        return [_quietly(MaskedImputer(_FILL_RIDGES).fit, train).transform(holed)]
+        return [_quietly(MaskedImputer(_FILL_RIDGES).fit, train).transform(X_missing)]
     if method == "all_rows":
-        stack = np.vstack([train, holed])
-        return [_quietly(MaskedImputer(_FILL_RIDGES, rounds=ROUNDS).fit, stack).transform(holed)]
+        stack = np.vstack([train, X_missing])
+        return [
+            _quietly(MaskedImputer(_FILL_RIDGES, rounds=ROUNDS).fit, stack).transform(X_missing)
+        ]
     if method == "single":
         models = (MaskedRegression(r, mask_rate=rate).fit(train - mean) for r in _FILL_RIDGES)
-        return [single_fill(holed - mean, model.coef_) + mean for model in models]
+        return [single_fill(X_missing - mean, model.coef_) + mean for model in models]
     if method == "pca":
         ranks = [r for r in _RANKS if r < min(train.shape) - 1]
         inverses = (pca_precision(train - mean, rank) for rank in ranks)
-        return [conditional_fill(holed - mean, q) + mean for q in inverses]
+        return [conditional_fill(X_missing - mean, q) + mean for q in inverses]
     if method == "neighbours":
         return [
-            KNNImputer(n_neighbors=k, weights="distance").fit(train).transform(holed)
+            KNNImputer(n_neighbors=k, weights="distance").fit(train).transform(X_missing)
             for k in _NEIGHBOURS
         ]
     if method in ("iterative", "iterative_ridge"):
@@ -87,7 +89,7 @@ def fill(method: str, train, holed, rate: float, *, max_iter: int = ROUNDS) -> l
         if method == "iterative_ridge":
             estimator = Ridge(n * _quietly(MaskedImputer(_FILL_RIDGES).fit, train).ridge_)
         imputer = _iterative_imputer(estimator, max_iter=max_iter, random_state=0)
-        return [_quietly(imputer.fit_transform, np.vstack([train, holed]))[n:]]
+        return [_quietly(imputer.fit_transform, np.vstack([train, X_missing]))[n:]]
     raise ValueError(f"There is no method {method!r}; there are {', '.join(FILLERS)}.")
 
 
@@ -119,12 +121,12 @@ def _filling_unit(rng, *, name, rate, n_test, splits, slow_splits, max_iter, coo
     errors = {method: [] for method in FILLERS}
     for split in range(splits):
         train, test = (part[:, kept] for part in split_rows(world, 3 * d, n_test, rng))
-        holed = punch_holes(test, rate, rng)
-        hidden = np.isnan(holed)
+        X_missing = drop_at_random(test, rate, rng)
+        hidden = np.isnan(X_missing)
         for method in FILLERS:
             if method == "iterative" and split >= slow_splits:
                 continue
-            answers = fill(method, train, holed, rate, max_iter=max_iter)
+            answers = fill(method, train, X_missing, rate, max_iter=max_iter)
             errors[method].append(min(np.mean((a - test)[hidden] ** 2) for a in answers))
     own = np.array(errors["conditional"])
     rows = []
