@@ -11,10 +11,10 @@ from numpy.testing import assert_allclose
 from mssl import MaskedImputer, MaskedRegression, MaskedRegressionCV
 from mssl.baselines import (
     factor_precision,
-    hidden_error,
     leading_directions,
     masked_predictor,
     pca_precision,
+    precision_error,
 )
 from mssl.covariance import Dense
 from mssl.estimation import (
@@ -86,7 +86,7 @@ def test_a_precision_is_in_units_of_one_over_x_squared(kind, seed, shape, unit):
     assert_same(masked_predictor(of(unit * X)), masked_predictor(of(X)))
     world = Dense(np.cov(X.T) + np.eye(shape[1]))
     theirs = Dense(unit**2 * world.dense())
-    assert_same(hidden_error(of(unit * X), theirs) / unit**2, hidden_error(of(X), world))
+    assert_same(precision_error(of(unit * X), theirs) / unit**2, precision_error(of(X), world))
 
 
 @few(12)

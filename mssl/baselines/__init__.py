@@ -11,14 +11,14 @@ Masked regression has :math:`Q = (S + \lambda)^{-1}`, the best linear predictor
 """
 
 from .directions import METHODS, Directions, leading_directions
-from .precisions import factor_precision, hidden_error, masked_predictor, pca_precision
+from .precisions import factor_precision, masked_predictor, pca_precision, precision_error
 
 __all__ = [
     "METHODS",
     "Directions",
     "factor_precision",
-    "hidden_error",
     "leading_directions",
     "masked_predictor",
     "pca_precision",
+    "precision_error",
 ]

@@ -9,7 +9,7 @@ from ..validation import covariance_model, first_few, real_copy, true_or_false
 from .factors import _LEAST_NOISE, factor_model
 from .units import _BEYOND_RANGE, _ROUNDING, checked_rows, own_unit, root_mean_squares
 
-__all__ = ["factor_precision", "hidden_error", "masked_predictor", "pca_precision"]
+__all__ = ["factor_precision", "masked_predictor", "pca_precision", "precision_error"]
 
 
 def masked_predictor(precision) -> np.ndarray:
@@ -41,7 +41,7 @@ def masked_predictor(precision) -> np.ndarray:
     return predictor
 
 
-def hidden_error(precision, covariance) -> np.ndarray:
+def precision_error(precision, covariance) -> np.ndarray:
     r"""Mean squared error of each hidden coordinate under a known population.
 
     .. math:: \mathcal E_k = \frac{(Q\Sigma Q)_{kk}}{Q_{kk}^2}

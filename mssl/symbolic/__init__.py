@@ -30,14 +30,14 @@ from .best_ridge_atoms import TwoAtomBestRidge, best_ridge_two_atoms
 from .best_ridge_series import AR1BestRidge, ar1_best_ridge
 from .best_ridge_strong import FactorBestRidge, best_ridge_factors
 from .best_ridge_uncorrelated import DiagonalBestRidge, best_ridge_diagonal
-from .claims import Derivation, Identity, Positivity
+from .derivation import Derivation, Identity, Positivity
 from .effective_ridge import KappaNewton, RidgeDerivative, kappa_newton, ridge_derivative
 from .errors import RiskEquivalents, risk_equivalents
 from .estimator import ClosedForm, closed_form
 from .isotropic import IsotropicKappa, IsotropicRisk, isotropic_kappa, isotropic_risk
 from .left_out import LeaveOneOut, leave_one_out
 from .populations import SymbolicPopulation, atoms, correlated_pair
-from .register import derivations
+from .registry import derivations
 from .ridgeless import (
     RidgelessFewSamples,
     RidgelessManySamples,

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import sympy as sp
 
-from .claims import Claim, Derivation, Identity
+from .derivation import Claim, Derivation, Identity
 from .reduction import at_zero
 from .spectral_means import Means, atom_means
 from .symbols import gamma, kappa

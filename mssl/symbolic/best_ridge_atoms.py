@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.polys.fields import field as fraction_field
 
-from .claims import Claim, Derivation, Identity, Positivity
+from .derivation import Claim, Derivation, Identity, Positivity
 from .reduction import positive_symbols
 from .spectral_means import atom_means
 from .symbols import gamma, kappa

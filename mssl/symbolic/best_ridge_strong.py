@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .claims import Claim, Derivation, Identity, Positivity
+from .derivation import Claim, Derivation, Identity, Positivity
 from .reduction import at_zero
 from .spectral_means import atom_means
 from .symbols import gamma, kappa

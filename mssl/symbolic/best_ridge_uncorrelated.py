@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .claims import Claim, Derivation, Identity, Positivity
+from .derivation import Claim, Derivation, Identity, Positivity
 from .errors import risk_equivalents
 from .populations import atoms
 from .reduction import at_zero

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .claims import Claim, Derivation, Identity, Positivity
+from .derivation import Claim, Derivation, Identity, Positivity
 from .populations import SymbolicPopulation, atoms
 from .symbols import kappa, lam, n
 

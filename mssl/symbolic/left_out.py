@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .claims import Claim, Derivation, Identity
+from .derivation import Claim, Derivation, Identity
 from .symbols import lam, n
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .claims import Claim, Derivation, Identity, Positivity
+from .derivation import Claim, Derivation, Identity, Positivity
 from .isotropic import isotropic_kappa
 from .symbols import gamma, kappa, lam
 

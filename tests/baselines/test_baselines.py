@@ -11,10 +11,10 @@ from mssl import MaskedRegression
 from mssl.baselines import (
     METHODS,
     factor_precision,
-    hidden_error,
     leading_directions,
     masked_predictor,
     pca_precision,
+    precision_error,
 )
 from mssl.covariance import AR1, Diagonal, Spiked
 from mssl.exceptions import ConvergenceError
@@ -37,13 +37,13 @@ def test_the_predictor_of_the_sample_resolvent_is_masked_regression():
 
 def test_the_error_is_that_of_the_predictor_and_no_precision_beats_the_true_one():
     world = AR1(12, 0.7)
-    bayes = hidden_error(np.linalg.inv(world.dense()), world)
+    bayes = precision_error(np.linalg.inv(world.dense()), world)
     assert_allclose(bayes, bayes_error_by_coordinate(world), rtol=1e-10)
     for q in (pca_precision(X, 3), pca_precision(X, 3, standardize=True), factor_precision(X, 3)):
         residual = np.eye(12) - masked_predictor(q)
         by_hand = np.diag(residual.T @ world.dense() @ residual)
-        assert_allclose(hidden_error(q, world), by_hand, rtol=1e-10)
-        assert np.all(hidden_error(q, world) > bayes)
+        assert_allclose(precision_error(q, world), by_hand, rtol=1e-10)
+        assert np.all(precision_error(q, world) > bayes)
 
 
 @pytest.mark.parametrize("standardize", [False, True])
@@ -146,7 +146,7 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: masked_predictor([[1.0, np.inf], [0.0, 1.0]]), "NaN or infinite"),
         (lambda: masked_predictor([[1e-300, 1e9], [1e9, 1e-300]]), "vanishes beside other"),
         (lambda: masked_predictor(np.eye(3) + 1j), "complex"),
-        (lambda: hidden_error(np.eye(3), np.eye(3)), r"wrap a matrix in Dense\(matrix\)"),
+        (lambda: precision_error(np.eye(3), np.eye(3)), r"wrap a matrix in Dense\(matrix\)"),
         (lambda: pca_precision(X + 1j, 1), "complex"),
         (lambda: leading_directions(X, X), "method must be one of .* got ndarray"),
         (lambda: leading_directions(X, "pca", count=0), "count must lie between 1 and 12"),
@@ -178,7 +178,7 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: factor_precision(X * 1e-170, 1), "rescale X"),
         (lambda: leading_directions(X, "pca")[0].overlaps(np.ones(3)), "vector of 12 entries"),
         (lambda: leading_directions(X, "pca")[0].overlaps(np.zeros(12)), "not all 0"),
-        (lambda: hidden_error(np.eye(3), AR1(4, 0.5)), "covariance has d = 4"),
+        (lambda: precision_error(np.eye(3), AR1(4, 0.5)), "covariance has d = 4"),
         (lambda: leading_directions(X, "ica"), "method must be one of"),
         (lambda: leading_directions(X, "masked_regression"), "ridge must be given"),
         (lambda: leading_directions(X, "pca", ridge=1.0), "ridge has no meaning"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from mssl.baselines import factor_precision, hidden_error, pca_precision
+from mssl.baselines import factor_precision, pca_precision, precision_error
 from mssl.chapters.against_pca.drawing import SYMBOLS, method_legend
 from mssl.chapters.against_pca.worlds import WORLDS, reconstruction_world
 from mssl.figures.registry import figure
@@ -35,7 +35,7 @@ def _reconstruction_unit(rng, *, world, d, n, ranks, trials) -> Table:
         S = X.T @ X / n
 
         def error(q):
-            return float(np.mean(hidden_error(q, population)))
+            return float(np.mean(precision_error(q, population)))
 
         def regression(ridge):
             return error(np.linalg.inv(S + ridge * np.eye(S.shape[0])))

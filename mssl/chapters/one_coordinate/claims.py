@@ -10,7 +10,7 @@ from mssl.chapters.ledger.checks import NUMERICAL, SIMULATION, Check, identity, 
 from mssl.covariance import AR1, Dense
 from mssl.regression import MaskedRegression
 from mssl.symbolic import closed_form
-from mssl.symbolic.claims import Identity
+from mssl.symbolic.derivation import Identity
 
 # (n, d, ridge): more samples than coordinates, as many, and fewer; then least squares.
 SHAPES = ((40, 7, 0.3), (9, 9, 0.05), (6, 15, 0.2), (20, 6, 0.0))

@@ -10,7 +10,7 @@ from .best_ridge_atoms import best_ridge_two_atoms
 from .best_ridge_series import ar1_best_ridge
 from .best_ridge_strong import best_ridge_factors
 from .best_ridge_uncorrelated import best_ridge_diagonal
-from .claims import Derivation
+from .derivation import Derivation
 from .effective_ridge import kappa_newton, ridge_derivative
 from .errors import risk_equivalents
 from .estimator import closed_form
