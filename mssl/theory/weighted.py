@@ -11,6 +11,7 @@ import numpy as np
 from .._types import Array, Points, Scalar
 from ..covariance import Circulant, Covariance, Dense
 from ..exceptions import ConvergenceError
+from .inertia import negative_eigenvalues
 from .law import JointSpectrum, joint_law, merged, unscaled
 from .pencil import Pencil
 from .state import StoredByFields
@@ -199,7 +200,7 @@ class WeightedEquivalent(StoredByFields):
         .. math:: \det(M - z) \simeq \det D\,\det(s\Sigma + \beta - zD^{-1})\,
                   s^{-n}e^{n(\rho s - 1)} .
 
-        None for a model that has neither a law nor a pencil.
+        None for a model that has no law, no pencil and no count of its own.
         """
         if self.law is not None:
             law = self.law
@@ -208,7 +209,10 @@ class WeightedEquivalent(StoredByFields):
         elif self.pencil is not None:
             negative = self.pencil.negative(s, z)
         else:
-            return None
+            counted = negative_eigenvalues(self.covariance, s, self.offset - z / self.weights)
+            if counted is None:
+                return None
+            negative = counted
         return negative - (self.n_samples if s < 0 else 0)
 
     def solve(self, z: Points, guess: Array | None = None) -> Array:
