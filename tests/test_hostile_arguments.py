@@ -15,6 +15,7 @@ from mssl.data import (
     split_moment,
     split_rows,
 )
+from mssl.estimation import estimate_effective_ridge, estimate_risk
 from mssl.masks import Bernoulli, Exactly
 from mssl.regression import hidden_error
 from mssl.simulation import (
@@ -145,3 +146,10 @@ def test_a_replaced_diagonal_does_not_see_the_size_of_the_penalty():
     found = measure_diagonal_replacement(WORLD, 8, 1e300, 0.3, **ONCE)
     assert found.eigenvalue == pytest.approx(0.0, abs=1e-12)
     assert np.isfinite(found.error)
+
+
+@pytest.mark.parametrize("read", [estimate_risk, estimate_effective_ridge])
+def test_estimates_refuse_entries_under_a_mask(read):
+    X = np.random.default_rng(0).normal(size=(20, 5))
+    with pytest.raises(ValueError, match="masked array that hides"):
+        read(np.ma.masked_greater(X, 1.0), 0.1)
