@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from mssl.figures.style import KINDS, measured
 from mssl.figures.table import Table
 from mssl.results import mean_and_error
-from mssl.vit import PatchData
+from mssl.vit import PatchData, TrainingHistory, train
 
 __all__ = [
     "LOOK",
@@ -19,6 +19,7 @@ __all__ = [
     "draw_frozen",
     "largest_gap",
     "read_course",
+    "train_seeds",
 ]
 
 #: Correlations and attention by what they are with; drawn in the look of these kinds.
@@ -26,6 +27,16 @@ LOOK = {"own": "masked_regression", "global": "pca", "other": "correlation_pca"}
 
 #: What is read off a run.
 READ = ("phi_own", "phi_global", "phi_other", "attention_own", "attention_global", "loss")
+
+
+def train_seeds(
+    data: PatchData, objective, steps: int, rate: float, batch: int, rng, seeds: int, **options
+) -> list[TrainingHistory]:
+    """Independent runs of :func:`mssl.vit.train`, each with a generator of its own."""
+    return [
+        train(data, objective, steps, rate, batch, generator, **options)
+        for generator in rng.spawn(seeds)
+    ]
 
 
 def read_course(history) -> dict[str, np.ndarray]:

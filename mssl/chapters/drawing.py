@@ -7,12 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from mssl.figures.table import Table
 
-__all__ = ["bare_frame", "draw_filters", "outline_areas"]
+__all__ = [
+    "attention_scale",
+    "bare_frame",
+    "draw_attention",
+    "draw_attention_rows",
+    "draw_filters",
+    "outline_areas",
+]
 
 
 def draw_filters(
@@ -66,3 +74,60 @@ def bare_frame(ax: Axes) -> None:
     """A thin frame without ticks."""
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set(visible=True, color="#bbbbbb")
+
+
+def draw_attention(ax: Axes, cell: Table, query: str) -> AxesImage:
+    """Draw attention on ten by ten patches relative to uniform, with borders and a cross.
+
+    Against uniform attention, looking away and looking at have two colours.
+
+    Parameters
+    ----------
+    ax : Axes
+    cell : Table
+        With columns ``attention`` and ``area``, a row a patch.
+    query : str
+        Column with the place of the patch that looks.
+
+    Returns
+    -------
+    AxesImage
+        For :func:`attention_scale`.
+    """
+    relative = np.log10(len(cell) * cell["attention"]).reshape(10, 10)
+    shown = ax.imshow(relative, cmap="PuOr_r", vmin=-1.0, vmax=1.0)
+    outline_areas(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
+    i, j = divmod(int(cell[query][0]), 10)
+    ax.plot(j, i, "x", color="white", markersize=7, markeredgewidth=3.6)
+    ax.plot(j, i, "x", color="black", markersize=6, markeredgewidth=2.0)
+    bare_frame(ax)
+    return shown
+
+
+def attention_scale(fig: Figure, shown: AxesImage, **place) -> None:
+    """A colour bar in multiples of uniform attention."""
+    bar = fig.colorbar(
+        shown,
+        orientation="horizontal",
+        label="attention relative to uniform",
+        extend="both",
+        **place,
+    )
+    bar.set_ticks([-1.0, -0.5, 0.0, 0.5, 1.0], labels=["0.1", "0.3", "1", "3", "10"])
+
+
+def draw_attention_rows(data: Table, query: str) -> Figure:
+    """Draw maps of attention, one row a ``setting`` and one column a ``time``."""
+    times = data.unique("time")
+    fig = Figure(figsize=(7.2, 3.5))
+    axes = fig.subplots(2, len(times))
+    shown = None
+    for top, (line, (name, rows)) in enumerate(zip(axes, data.groups("setting"), strict=True)):
+        for ax, (time, cell) in zip(line, rows.groups("time"), strict=True):
+            shown = draw_attention(ax, cell, query)
+            if top == 0:
+                ax.set_title(f"t = {time:g}")
+        line[0].set_ylabel(name)
+    assert shown is not None  # a table has a row
+    attention_scale(fig, shown, ax=axes, aspect=40, shrink=0.7)
+    return fig

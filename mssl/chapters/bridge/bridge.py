@@ -10,6 +10,7 @@ from matplotlib.typing import LineStyleType
 from mssl.baselines import leading_directions
 from mssl.chapters.bridge.drawing import open_points
 from mssl.chapters.bridge.worlds import LinearImages
+from mssl.chapters.courses import train_seeds
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, measured, shade, theory_line
@@ -18,7 +19,7 @@ from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
 from mssl.simulation import run_trials
 from mssl.theory import PCATheory, SSRTheory
-from mssl.vit import MAE, Contrastive, PatchData, mean_field, train
+from mssl.vit import MAE, Contrastive, PatchData, mean_field
 
 #: Sizes of the local areas of 100 patches, 60 of them global; those of the measurements.
 SIZES, MEASURED = (2, 4, 5, 8, 10), (2, 4, 10)
@@ -99,13 +100,11 @@ def _attention_unit(rng, *, size, seeds, mae_steps, contrast_steps) -> Table:
                  (course.attention_own[-1], course.attention_global[-1]))
         )  # fmt: skip
         for witness, frozen in (("measured", True), ("free", False))[: 2 if seeds else 0]:
-            ends = []
-            for generator in rng.spawn(seeds):
-                run = train(
-                    data, objective, steps, rate, 32, generator,
-                    freeze_positions=frozen, record_every=steps, evaluation_batches=4,
-                )  # fmt: skip
-                ends.append([run.attention_own[-1], run.attention_global[-1]])
+            runs = train_seeds(
+                data, objective, steps, rate, 32, rng, seeds,
+                freeze_positions=frozen, record_every=steps, evaluation_batches=4,
+            )  # fmt: skip
+            ends = [[run.attention_own[-1], run.attention_global[-1]] for run in runs]
             mean, error = mean_and_error(ends)
             rows.append(_row("attention", method, witness, size, mean, error))
     return Table.concat(rows)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
+from mssl.chapters.courses import train_seeds
 from mssl.chapters.vit_between.worlds import BATCH, LOOK, images, weighted
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table
 from mssl.results import mean_and_error
-from mssl.vit import mean_field, train
+from mssl.vit import mean_field
 
 #: The courses that are followed: (global size, local size, relative weight).
 COURSES = {"global first, own later": (60, 5, 3.0), "own first, shared later": (20, 16, 4.0)}
@@ -23,20 +24,18 @@ def _course_unit(rng, *, name, seeds, steps, rate, every) -> Table:
     globe, local, weight = COURSES[name]
     data = images(globe, local)
     objective = weighted(data, weight)
-    runs = [
-        train(
-            data,
-            objective,
-            steps,
-            rate,
-            BATCH,
-            generator,
-            freeze_positions=True,
-            record_every=every,
-            evaluation_batches=6,
-        )
-        for generator in rng.spawn(seeds)
-    ]
+    runs = train_seeds(
+        data,
+        objective,
+        steps,
+        rate,
+        BATCH,
+        rng,
+        seeds,
+        freeze_positions=True,
+        record_every=every,
+        evaluation_batches=6,
+    )
     # Records thin out evenly in the logarithm of time.
     moments = np.unique(np.geomspace(1, len(runs[0].times) - 1, 14).round().astype(int))
     times = runs[0].times[moments]

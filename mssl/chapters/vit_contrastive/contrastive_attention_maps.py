@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.courses import choose_query
-from mssl.chapters.vit_contrastive.maps import cells_of, color_scale, picture, states_of
+from mssl.chapters.drawing import draw_attention_rows
+from mssl.chapters.vit_contrastive.maps import cells_of, states_of
 from mssl.chapters.vit_contrastive.worlds import PENALTY, TEMPERATURE
 from mssl.chapters.worlds import SETTINGS, setting
 from mssl.figures.registry import figure
@@ -52,15 +53,4 @@ def compute_maps(run: Run) -> Table:
 )
 def draw_maps(data: Table) -> Figure:
     """Draw one row a setting and one column a moment."""
-    times = data.unique("time")
-    fig = Figure(figsize=(7.2, 3.5))
-    axes = fig.subplots(2, len(times))
-    shown = None
-    for top, (line, (name, rows)) in enumerate(zip(axes, data.groups("setting"), strict=True)):
-        for ax, (time, cell) in zip(line, rows.groups("time"), strict=True):
-            shown = picture(ax, cell)
-            if top == 0:
-                ax.set_title(f"t = {time:g}")
-        line[0].set_ylabel(name)
-    color_scale(fig, shown, ax=axes, aspect=40, shrink=0.7)
-    return fig
+    return draw_attention_rows(data, "place")

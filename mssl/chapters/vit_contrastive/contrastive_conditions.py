@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from mssl.chapters.courses import LOOK, read_course
+from mssl.chapters.courses import LOOK, read_course, train_seeds
 from mssl.chapters.vit_contrastive.worlds import BATCH, PENALTY, TEMPERATURE
 from mssl.chapters.worlds import SETTINGS, setting
 from mssl.figures.registry import figure
@@ -13,7 +13,7 @@ from mssl.figures.runs import Run
 from mssl.figures.style import KINDS, measured, theory_line
 from mssl.figures.table import Table
 from mssl.results import mean_and_error
-from mssl.vit import Contrastive, mean_field, train
+from mssl.vit import Contrastive, mean_field
 
 #: What is varied, and where the lines are computed.
 _KNOBS = {
@@ -67,13 +67,11 @@ def _knob_rows(name, knob, witness, found, errors) -> Table:
 def _knob_unit(rng, *, name, knob, value, seeds, steps) -> Table:
     objective, batch = _objective(knob, value)
     batches = 128 // batch  # as many images to look at whatever the batch
-    ends = []
-    for generator in rng.spawn(seeds):
-        run = train(
-            setting(name), objective, steps, _EARLY / steps, batch, generator,
-            record_every=steps, evaluation_batches=batches,
-        )  # fmt: skip
-        ends.append([getattr(run, q)[-1] for q in _CONDITION])
+    runs = train_seeds(
+        setting(name), objective, steps, _EARLY / steps, batch, rng, seeds,
+        record_every=steps, evaluation_batches=batches,
+    )  # fmt: skip
+    ends = [[getattr(run, q)[-1] for q in _CONDITION] for run in runs]
     mean, error = mean_and_error(ends)
     return _knob_rows(name, knob, "measured", [["early", value, *mean]], error[None])
 

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.courses import choose_query
-from mssl.chapters.vit_contrastive.maps import cells_of, color_scale, picture, states_of
+from mssl.chapters.drawing import attention_scale, draw_attention
+from mssl.chapters.vit_contrastive.maps import cells_of, states_of
 from mssl.chapters.vit_contrastive.worlds import PENALTY, TEMPERATURE
 from mssl.chapters.worlds import setting
 from mssl.figures.registry import figure
@@ -79,9 +80,11 @@ def draw_moving(data: Table, frame: int | None = None) -> Figure:
     shown = None
     for column, word in zip(axes.T, _COURSES, strict=True):
         for ax, query in zip(column, ("local", "global"), strict=True):
-            shown = picture(ax, data.where(objective=word, query=query, frame=frames[frame]))
+            cell = data.where(objective=word, query=query, frame=frames[frame])
+            shown = draw_attention(ax, cell, "place")
         column[0].set_title(word)
     axes[0, 0].set_ylabel("local patch")
     axes[1, 0].set_ylabel("global patch")
-    color_scale(fig, shown, cax=fig.add_axes((0.2, 0.115, 0.67, 0.022)))
+    assert shown is not None  # there are two courses
+    attention_scale(fig, shown, cax=fig.add_axes((0.2, 0.115, 0.67, 0.022)))
     return fig

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from mssl.chapters.courses import LOOK, READ, course_rows, draw_free, draw_frozen, read_course
+from mssl.chapters.courses import (
+    LOOK,
+    READ,
+    course_rows,
+    draw_free,
+    draw_frozen,
+    read_course,
+    train_seeds,
+)
 from mssl.chapters.vit_contrastive.worlds import BATCH, PENALTY, TEMPERATURE
 from mssl.chapters.worlds import SETTINGS, setting
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, theory_line
 from mssl.figures.table import Table
-from mssl.vit import Contrastive, mean_field, train
+from mssl.vit import Contrastive, mean_field
 
 
 def _trajectory_unit(rng, *, name, seeds, steps, rate, records) -> Table:
     data, objective, tables = setting(name), Contrastive(TEMPERATURE, PENALTY), []
     for witness, frozen in (("frozen", True), ("free", False)):
-        runs = [
-            train(
-                data,
-                objective,
-                steps,
-                rate,
-                BATCH,
-                generator,
-                freeze_positions=frozen,
-                record_every=max(1, steps // records),
-                evaluation_batches=2,
-            )
-            for generator in rng.spawn(seeds)
-        ]
+        runs = train_seeds(
+            data,
+            objective,
+            steps,
+            rate,
+            BATCH,
+            rng,
+            seeds,
+            freeze_positions=frozen,
+            record_every=max(1, steps // records),
+            evaluation_batches=2,
+        )
         tables.append(course_rows(name, witness, runs[0].times, [read_course(run) for run in runs]))
     times = runs[0].times
     course = read_course(mean_field(data, objective, times, batch_size=BATCH))

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.courses import choose_query
-from mssl.chapters.drawing import bare_frame, outline_areas
+from mssl.chapters.drawing import draw_attention_rows
 from mssl.chapters.worlds import SETTINGS, setting
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
@@ -81,32 +81,4 @@ def compute_attention_maps(run: Run) -> Table:
 )
 def draw_attention_maps(data: Table) -> Figure:
     """Draw one row a setting and one column a moment."""
-    times = data.unique("time")
-    fig = Figure(figsize=(7.2, 3.5))
-    axes = fig.subplots(2, len(times))
-    shown = None
-    for top, (line, (name, rows)) in enumerate(zip(axes, data.groups("setting"), strict=True)):
-        for ax, (time, cell) in zip(line, rows.groups("time"), strict=True):
-            # Against uniform attention, so that looking away and looking at have two colours.
-            relative = np.log10(len(cell) * cell["attention"]).reshape(10, 10)
-            shown = ax.imshow(relative, cmap="PuOr_r", vmin=-1.0, vmax=1.0)
-            outline_areas(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
-            i, j = divmod(int(cell["query"][0]), 10)
-            ax.plot(j, i, "x", color="white", markersize=7, markeredgewidth=3.6)
-            ax.plot(j, i, "x", color="black", markersize=6, markeredgewidth=2.0)
-            bare_frame(ax)
-            if top == 0:
-                ax.set_title(f"t = {time:g}")
-        line[0].set_ylabel(name)
-    assert shown is not None  # a table has a row
-    bar = fig.colorbar(
-        shown,
-        ax=axes,
-        orientation="horizontal",
-        aspect=40,
-        shrink=0.7,
-        label="attention relative to uniform",
-        extend="both",
-    )
-    bar.set_ticks([-1.0, -0.5, 0.0, 0.5, 1.0], labels=["0.1", "0.3", "1", "3", "10"])
-    return fig
+    return draw_attention_rows(data, "query")

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from mssl.chapters.courses import LOOK, READ, course_rows, draw_free, draw_frozen, read_course
+from mssl.chapters.courses import (
+    LOOK,
+    READ,
+    course_rows,
+    draw_free,
+    draw_frozen,
+    read_course,
+    train_seeds,
+)
 from mssl.chapters.worlds import SETTINGS, setting
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, theory_line
 from mssl.figures.table import Table
-from mssl.vit import MAE, mean_field, train
+from mssl.vit import MAE, mean_field
 
 
 def _trajectory_unit(rng, *, name, seeds, steps, rate, batch, records) -> Table:
@@ -18,20 +26,18 @@ def _trajectory_unit(rng, *, name, seeds, steps, rate, batch, records) -> Table:
     tables = []
     every = max(1, steps // records)
     for witness, frozen in (("frozen", True), ("free", False)):
-        runs = [
-            train(
-                data,
-                MAE(),
-                steps,
-                rate,
-                batch,
-                generator,
-                freeze_positions=frozen,
-                record_every=every,
-                evaluation_batches=8,
-            )
-            for generator in rng.spawn(seeds)
-        ]
+        runs = train_seeds(
+            data,
+            MAE(),
+            steps,
+            rate,
+            batch,
+            rng,
+            seeds,
+            freeze_positions=frozen,
+            record_every=every,
+            evaluation_batches=8,
+        )
         tables.append(course_rows(name, witness, runs[0].times, [read_course(run) for run in runs]))
     times = runs[0].times
     for witness, average in (("theory", True), ("mean counts", False)):

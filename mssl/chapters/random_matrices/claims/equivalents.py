@@ -18,6 +18,13 @@ from mssl.covariance import AR1, Blocks, Spiked
 from mssl.theory import solve_kappa
 
 
+def _sampled_resolvents(rng, root, shift, n, trials):
+    """Resolvents (X'X/n + shift)^-1 of independent samples of n rows."""
+    for _ in range(trials):
+        x = rng.standard_normal((n, len(root))) @ root
+        yield np.linalg.inv(x.T @ x / n + shift)
+
+
 def equivalent():
     # Means over eight coordinates sharpen the check; 1/n, the distance of the mean, is then about
     # one standard error of them.
@@ -31,11 +38,9 @@ def equivalent():
         bilinear = (vectors.T @ matrix @ vectors)[np.triu_indices(4)]
         return np.append(bilinear, np.diag(matrix)[:40].reshape(5, 8).mean(axis=1))
 
-    seen = []
-    for _ in range(trials):
-        x = rng.standard_normal((n, d)) @ root
-        seen.append(measure(np.linalg.inv(x.T @ x / n + shift)))
-    mean, error = mean_and_error(seen)
+    mean, error = mean_and_error(
+        [measure(q) for q in _sampled_resolvents(rng, root, shift, n, trials)]
+    )
     check = in_standard_errors(
         measure(r),
         mean,
@@ -200,11 +205,9 @@ def complex_equivalent():
         values = np.append(bilinear, np.diag(matrix)[:40].reshape(5, 8).mean(axis=1))
         return np.append(np.real(values), np.imag(values))
 
-    seen = []
-    for _ in range(trials):
-        x = rng.standard_normal((n, d)) @ root
-        seen.append(measure(np.linalg.inv(x.T @ x / n + shift)))
-    mean, error = mean_and_error(seen)
+    mean, error = mean_and_error(
+        [measure(q) for q in _sampled_resolvents(rng, root, shift, n, trials)]
+    )
     check = in_standard_errors(
         measure(r),
         mean,
@@ -243,12 +246,8 @@ def two_resolvents():
         bilinear = (vectors.T @ matrix @ vectors)[np.triu_indices(3)]
         return np.append(bilinear, np.diag(matrix)[:24].reshape(6, 4).mean(axis=1))
 
-    seen = []
-    for _ in range(trials):
-        x = rng.standard_normal((n, d)) @ root
-        q = np.linalg.inv(x.T @ x / n + shift)
-        seen.append(measure(q @ B @ q))
-    mean, error = mean_and_error(seen)
+    draws = _sampled_resolvents(rng, root, shift, n, trials)
+    mean, error = mean_and_error([measure(q @ B @ q) for q in draws])
     check = in_standard_errors(
         measure(limit),
         mean,
