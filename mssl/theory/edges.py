@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from ..exceptions import ConvergenceError
 from .weighted import WeightedEquivalent
 
 __all__ = ["Edge", "find_edge"]
@@ -36,9 +35,8 @@ def find_edge(
             if middle in (z_in, z_out):
                 break
             guess = s_in if np.isfinite(s_in) else s_out
-            try:
-                s = equivalent.solve(np.array([middle]), np.array([guess]))[0]
-            except ConvergenceError:  # an atom, where s is zero: go round it
+            s = equivalent.attempt(np.array([middle]), np.array([guess]))[0]
+            if np.isnan(s):  # an atom, where s is zero: go round it
                 middle += 0.2 * (z_out - middle)
                 s = equivalent.solve(np.array([middle]), np.array([guess]))[0]
             if s.imag < 0:

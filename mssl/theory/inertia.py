@@ -65,10 +65,8 @@ def _negative_pivots(diagonal: Array, off: Array) -> int:
 
 def _groups(core: Blocks, s: float, shift: Array) -> int:
     """Each group is diag(D) + w 11', with one negative eigenvalue more or less than diag(D)."""
-    alone = core.sizes == 1
-    correlations = np.where(alone, 0.0, core.correlations)
-    d = shift + s * (core.variances * (1.0 - correlations))[core.group]
-    w = s * core.variances * correlations
+    own, mean = core._eigenvalues()
+    d, w = shift + s * own[core.group], s * (mean - own) / core.sizes
     sums = np.bincount(core.group, 1.0 / d, minlength=len(core.sizes))
     with np.errstate(divide="ignore"):
         moved = (-1.0 / w - sums < 0).astype(int) - (w > 0)

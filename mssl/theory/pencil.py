@@ -34,12 +34,12 @@ class Pencil:
     r"""A dense model at real z: one eigendecomposition serves every s.
 
     In the units in which D is 1, with :math:`\Sigma = LL^\top` and the diagonal
-    :math:`B = \beta D - z`, and :math:`t = \mathrm{Tr}` of any functional,
+    :math:`B = \beta D - z`,
 
     .. math:: L^\top(s\,\Sigma + B)^{-1}L = (s + K)^{-1}, \qquad K = L^{-1}BL^{-\top}, \qquad
               K^{-1} = G = L^\top B^{-1}L .
 
-    With eigenvalues k_i and eigenvectors v_i of K all functionals are sums over
+    With eigenvalues k_i and eigenvectors v_i of K all traces are sums over
     :math:`1/(s + k_i)` with weights 1 or :math:`|L^{-\top}v_i|^2`. Where L is singular, or nearly,
     they are sums over :math:`g_i/(1 + sg_i)` with weights :math:`|B^{-1}Lv_i|^2`.
 

@@ -15,7 +15,7 @@ from ..exceptions import ConvergenceError
 from .atoms import Atom
 from .edges import Edge
 from .support import Scan
-from .weighted import SMALL, WeightedEquivalent
+from .weighted import WeightedEquivalent
 
 __all__ = ["AngleMap", "Panel", "expect", "find_panels", "integral", "local_angle"]
 
@@ -118,7 +118,7 @@ def _panels_of(equivalent: WeightedEquivalent, place: AngleMap, scan: Scan):
     """The same for one bulk."""
     cheap = equivalent.law is not None
     size, tolerance, depth = (32, 1e-9, 34) if cheap else (24, 1e-7, 24)
-    if equivalent.pencil is not None and equivalent.d > SMALL:
+    if equivalent.dear:
         size, tolerance = 40, 1e-6
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
     done, gaps = [], [np.empty(0)]

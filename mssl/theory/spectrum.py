@@ -152,7 +152,7 @@ class Spectrum(StoredByFields):
         complaint = ""
         known = {}
         for refinement in (1, 4, 16):
-            scan = first_scan(self.equivalent, refinement)
+            scan = first_scan(self.equivalent, refinement, self._frozen_atoms)
             edges, narrow, panels, mass = [], [], [], 0.0
             for _ in range(ROUNDS):
                 edges, narrow = find_edges(scan), []

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .._types import Array
-from .atoms import Atom, frozen_atoms, hard_places, level_groups, level_place, shared_levels
+from .atoms import Atom, hard_places, level_groups, level_place, shared_levels
 from .edges import Edge, find_edge
-from .weighted import SMALL, WeightedEquivalent
+from .weighted import WeightedEquivalent
 
 __all__ = ["Scan", "find_edges", "first_scan", "unseen"]
 
@@ -121,12 +121,11 @@ class Scan:
             self.add(np.concatenate(new))
 
 
-def first_scan(equivalent: WeightedEquivalent, refinement: int):
+def first_scan(equivalent: WeightedEquivalent, refinement: int, atoms: Sequence[Atom]):
     """Points over the whole range, closer where something is to be expected."""
     low, high = _range(equivalent)
     cheap = equivalent.law is not None and equivalent.law.counts.size <= 5000
-    dear = equivalent.pencil is not None and equivalent.d > SMALL
-    count = (500 if cheap else 60 if dear else 130) * refinement
+    count = (500 if cheap else 60 if equivalent.dear else 130) * refinement
     points = np.geomspace(low, high, count)
     scan = Scan(equivalent, points[points > 0])
     if np.all(equivalent.offset > 0):
@@ -135,19 +134,18 @@ def first_scan(equivalent: WeightedEquivalent, refinement: int):
     while scan.inside[-1]:  # the bound was not one, which rounding can do
         scan.add(np.array([2.0 * scan.z[-1]]))
     for _ in range(30):
-        if scan.z[0] < LEAST * high or not (scan.inside[0] or _holds_lower(scan)):
+        if scan.z[0] < LEAST * high or not (scan.inside[0] or _holds_lower(scan, atoms)):
             break
         scan.add(np.array([1e-2, 1e-1]) * scan.z[0])
-    scan.sharpen(4 if cheap else 1 if dear else 2)
+    scan.sharpen(4 if cheap else 1 if equivalent.dear else 2)
     return scan
 
 
-def _holds_lower(scan: Scan):
+def _holds_lower(scan: Scan, atoms: Sequence[Atom]):
     """Whether eigenvalues other than atoms lie below the first point of a scan."""
     count = scan.equivalent.below(scan.s[0].real, scan.z[0])
     if count is None:
         return False
-    atoms = frozen_atoms(scan.equivalent)
     held = sum(atom.mass for atom in atoms if atom.position < scan.z[0])
     return count > scan.equivalent.d * held + 0.5
 

@@ -90,11 +90,10 @@ class WeightedEquivalent(StoredByFields):
     continue into Im z > 0 with Im s < 0. Every root that is returned has passed this test.
 
     **Cost.** When Sigma and D commute (diagonal models, or constant D and known eigenvalues) a
-    point costs O(number of distinct eigenvalues) and all points are solved at once. Otherwise
-    a point costs a few resolvents of the model, O(d) for AR1 and Blocks. A dense model costs one
-    real symmetric eigendecomposition for each real z, of the pencil
-    :math:`L^{-1}(\beta - zD^{-1})L^{-\top}` with :math:`\Sigma = LL^\top`, and one complex inverse
-    for each Newton step elsewhere.
+    point costs O(number of distinct eigenvalues). A small or dense model costs one real symmetric
+    eigendecomposition for each real z, of the pencil in ``mssl.theory.pencil``, and one complex
+    inverse for each Newton step elsewhere. Both solve all points at once. Otherwise points are
+    solved in turn, and each costs a few resolvents of the model, O(d) for AR1 and Blocks.
     """
 
     covariance: Covariance
@@ -188,6 +187,11 @@ class WeightedEquivalent(StoredByFields):
             return None
         return Pencil(self.covariance.dense(), self.weights, self.levels)
 
+    @property
+    def dear(self) -> bool:
+        """Whether a single point costs the dense algebra of a large matrix."""
+        return self.pencil is not None and self.d > SMALL
+
     def below(self, s: float, z: float) -> int | None:
         r"""Number of eigenvalues of M below a real z outside the bulks, with its root s.
 
@@ -272,7 +276,7 @@ class WeightedEquivalent(StoredByFields):
         if law is not None and law.counts.size > FINE:
             coarse = replace(self)  # nearby atoms merged
             coarse.__dict__["law"] = merged(law)
-            yield coarse.solve_or_nan
+            yield coarse.attempt
         real = not np.any(z.imag)
         if self.law is None and real:
             yield self._descend_in_rho
@@ -280,12 +284,6 @@ class WeightedEquivalent(StoredByFields):
             yield lambda z, factor=factor, last=last: self._descend(z, factor, last)
         if self.law is not None and real:
             yield self._descend_in_rho
-
-    def solve_or_nan(self, z: Points):
-        """Like `solve`, but a starting point for another law: NaN where there is no root."""
-        s, left = self._polish(z, self._descend(z, 0.25, 1e-6))
-        s[left] = np.nan
-        return s
 
     def _solve_in_turn(self, z: Points, guess: Array | None):
         s = np.empty(z.shape, dtype=complex)
@@ -354,19 +352,8 @@ class WeightedEquivalent(StoredByFields):
         s = 1.0 / (self.rho + 1j * top)
         for height in np.append(0.5 ** np.arange(50), 0.0):
             for _ in range(4):
-                s = self._step_in_rho(s, place, 1j * height * top)
+                s = self._half_plane_step(s, place, 1j * height * top)
         return s
-
-    def _step_in_rho(self, s: Points, place: Points, lift: Scalar):
-        """A Newton step, or the contraction where Newton would leave the half-plane."""
-        traces = self.traces(s, place)
-        excess, slope = traces.excess + lift * s, traces.slope + lift
-        with np.errstate(all="ignore"):
-            newton = s - excess / slope
-            bad = ~(newton.imag < 0) | ~np.isfinite(newton)
-            contracted = s / (excess + 1.0)
-        contracted = np.where((lift != 0) & np.isfinite(contracted), contracted, s)
-        return np.where(bad, contracted, newton)
 
     def _contract(self, s: Points, z: Points):
         """The map s -> 1/(rho + (1/n) Tr Sigma R) of the lower half-plane into itself."""
@@ -374,13 +361,20 @@ class WeightedEquivalent(StoredByFields):
         with np.errstate(all="ignore"):
             return 1.0 / ((excess + 1.0) / s)
 
-    def _half_plane_step(self, s: Points, z: Points):
-        """A Newton step, or the contraction where Newton would leave the half-plane."""
+    def _half_plane_step(self, s: Points, z: Points, lift: Scalar = 0.0):
+        """A Newton step, or the contraction where Newton would leave the half-plane.
+
+        `lift` is added to rho. Where neither it nor z has an imaginary part nothing contracts, and
+        s stays.
+        """
         traces = self.traces(s, z)
+        excess, slope = traces.excess + lift * s, traces.slope + lift
         with np.errstate(all="ignore"):
-            newton = s - traces.excess / traces.slope
+            newton = s - excess / slope
             bad = ~(newton.imag < 0) | ~np.isfinite(newton)
-            return np.where(bad, s / (traces.excess + 1.0), newton)
+            contracted = s / (excess + 1.0)
+        contracts = ((np.imag(z) > 0) | (np.imag(lift) > 0)) & np.isfinite(contracted)
+        return np.where(bad, np.where(contracts, contracted, s), newton)
 
     def _polish(self, z: Points, s: Points, steps: int = 60):
         """Newton's method at z itself; returns the roots and a mask of those not accepted."""
