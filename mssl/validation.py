@@ -29,6 +29,7 @@ __all__ = [
     "real_copy",
     "real_number",
     "require_writable",
+    "ridge_of_method",
     "squares_in_range",
     "true_or_false",
     "unit_columns",
@@ -193,6 +194,20 @@ def true_or_false(value: object, name: str) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
+
+
+def ridge_of_method(method: object, ridge: object, methods: tuple[str, ...]) -> float:
+    """The ridge of masked regression, 0 for other methods, which take none; both checked."""
+    if not isinstance(method, str) or method not in methods:
+        got = repr(method) if isinstance(method, str) else type(method).__name__
+        raise ValueError(f"method must be one of {methods}, got {got}.")
+    if method == "masked_regression":
+        if ridge is None:
+            raise ValueError("ridge must be given for method='masked_regression'.")
+        return non_negative(ridge, "ridge")
+    if ridge is not None:
+        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
+    return 0.0
 
 
 def require_writable(folder: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import eigh, svd
 
 from ..regression import MaskedRegression
-from ..validation import finite_vector, non_negative, positive_integer
+from ..validation import finite_vector, positive_integer, ridge_of_method
 from .factors import _LEAST_NOISE, factor_model
 from .units import _BEYOND_RANGE, _ROUNDING, checked_rows, own_unit, root_mean_squares
 
@@ -106,7 +106,7 @@ def leading_directions(
     >>> bool(direction.overlaps(np.ones(5))[0] > 0.99)
     True
     """
-    ridge, X = _ridge_of(method, ridge), checked_rows(X)
+    ridge, X = ridge_of_method(method, ridge, METHODS), checked_rows(X)
     n, d = X.shape
     most = min(n, d) - 1 if method == "factor_analysis" else d
     if positive_integer(count, "count", minimum=0) not in range(1, most + 1):
@@ -153,20 +153,6 @@ def _top_vectors(scaled, count, penalty=None):
             f"noise, got {count}."
         )
     return v[:count].T
-
-
-def _ridge_of(method: str, ridge: float | None) -> float:
-    """The ridge of a method that takes one, 0 for the others, both checked."""
-    if not isinstance(method, str) or method not in METHODS:
-        got = repr(method) if isinstance(method, str) else type(method).__name__
-        raise ValueError(f"method must be one of {METHODS}, got {got}.")
-    if method == "masked_regression":
-        if ridge is None:
-            raise ValueError("ridge must be given for method='masked_regression'.")
-        return non_negative(ridge, "ridge")
-    if ridge is not None:
-        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
-    return 0.0
 
 
 def _unit_length(vector):

@@ -12,7 +12,7 @@ from .._types import Seed
 from ..covariance.base import Population
 from ..regression import MaskedRegression
 from ..results import mean_and_error
-from ..validation import covariance_model, first_few, non_negative, positive_integer, real_copy
+from ..validation import covariance_model, first_few, positive_integer, real_copy, ridge_of_method
 from .trials import run_trials
 
 __all__ = ["Eigenpairs", "simulate_eigenpairs", "simulate_spectrum"]
@@ -90,7 +90,7 @@ def simulate_spectrum(
     """
     covariance_model(covariance, needs=("sample",))
     n = positive_integer(n_samples, "n_samples")
-    ridge = _check(method, ridge)
+    ridge = ridge_of_method(method, ridge, METHODS)
 
     def trial(generator):
         matrix, _ = _symmetric_matrix(covariance.sample(n, generator), ridge, method)
@@ -150,7 +150,7 @@ def simulate_eigenpairs(
     n = positive_integer(n_samples, "n_samples")
     trials = positive_integer(trials, "trials", minimum=2)
     count = positive_integer(count, "count")
-    ridge = _check(method, ridge)
+    ridge = ridge_of_method(method, ridge, METHODS)
     x = real_copy(directions, "directions")
     if x.ndim != 2 or x.shape[0] != covariance.d:
         raise ValueError(
@@ -175,18 +175,6 @@ def simulate_eigenpairs(
     found = [mean_and_error(values) for values in zip(*outcomes, strict=True)]
     means, errors = zip(*found, strict=True)
     return Eigenpairs(*means, standard_error=Eigenpairs(*errors))
-
-
-def _check(method, ridge):
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
-    if method == "masked_regression":
-        if ridge is None:
-            raise ValueError("ridge must be given for method='masked_regression'.")
-        return non_negative(ridge, "ridge")
-    if ridge is not None:
-        raise ValueError(f"ridge has no meaning for method={method!r}; leave it out.")
-    return 0.0
 
 
 def _symmetric_matrix(X, ridge, method):
