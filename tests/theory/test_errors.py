@@ -15,7 +15,6 @@ from mssl.covariance import (
     AR1,
     Blocks,
     Circulant,
-    Covariance,
     Dense,
     Diagonal,
     Isotropic,
@@ -31,10 +30,7 @@ from mssl.theory import (
     optimal_ridge,
     solve_kappa,
 )
-
-CASES = [model for cls in Covariance.registry() for model in cls.examples()]
-IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
-every_model = pytest.mark.parametrize("model", CASES, ids=IDS)
+from tests.models import every_model
 
 
 def dense_errors(model, n, lam):

@@ -30,10 +30,8 @@ from mssl.theory import (
     optimal_masking,
     optimal_ridge,
 )
+from tests.models import every_model
 
-CASES = [model for cls in Covariance.registry() for model in cls.examples()]
-IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
-every_model = pytest.mark.parametrize("model", CASES, ids=IDS)
 DIGITS = 420
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.stats import chi2
 
-from mssl.covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled, Spiked
+from mssl.covariance import AR1, Blocks, Dense, Diagonal, Isotropic, Scaled, Spiked
 from mssl.masks import Bernoulli
 from mssl.regression import MaskedRegression, best_predictor, hidden_error
 from mssl.results import MaskedRisk, Risk
@@ -26,12 +26,10 @@ from mssl.theory import (
     optimal_ridge,
     solve_masked,
 )
+from tests.models import every_model
 
 from .test_masked_in_draws import explicit_errors, predicted_errors
 
-CASES = [model for cls in Covariance.registry() for model in cls.examples()]
-IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(CASES)]
-every_model = pytest.mark.parametrize("model", CASES, ids=IDS)
 D = 300
 
 

@@ -7,7 +7,6 @@ from mssl.covariance import (
     AR1,
     Blocks,
     Circulant,
-    Covariance,
     Dense,
     Diagonal,
     Isotropic,
@@ -16,10 +15,7 @@ from mssl.covariance import (
 )
 from mssl.simulation import simulate_spectrum
 from mssl.theory import PCATheory, Spectrum, SSRTheory, WeightedEquivalent
-
-MODELS = [model for cls in Covariance.registry() for model in cls.examples()]
-IDS = [f"{type(model).__name__}-{i}" for i, model in enumerate(MODELS)]
-every_model = pytest.mark.parametrize("model", MODELS, ids=IDS)
+from tests.models import every_model
 
 
 def marchenko_pastur(x, gamma):

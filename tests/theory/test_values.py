@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mssl.covariance import Covariance
 from mssl.theory import SSRTheory
+from tests.models import MODELS
 
 STORED = json.loads((Path(__file__).parents[1] / "data" / "theory_values.json").read_text("utf-8"))
-MODELS = {
-    f"{cls.__name__}-{i}": m for cls in Covariance.registry() for i, m in enumerate(cls.examples())
-}
 NAMES = (
     "kappa",
     "df1",
