@@ -1,14 +1,11 @@
 """Docstrings name theorems that the book has, and the book names what implements them."""
 
 import re
-import sys
 from pathlib import Path
 
+from implementations import ROLE, implementations
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-
-from implementations import ROLE, implementations  # noqa: E402 - needs the line above
-
 LABEL = re.compile(r"\{prf:\w+\}.*\n(?::[\w-]+:.*\n)*?:label: (\S+)")
 LABELS = {
     found for page in (ROOT / "book").glob("*.md") for found in LABEL.findall(page.read_text())

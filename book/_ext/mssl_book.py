@@ -6,12 +6,12 @@ import hashlib
 import os
 import platform
 import shutil
-import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
+from implementations import implementations
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
@@ -24,8 +24,6 @@ from mssl.chapters.ledger import claims
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE))
-from implementations import implementations  # noqa: E402 - needs the line above
 
 CACHES = Path("_build", "execute")
 CACHES_KEPT = 3
