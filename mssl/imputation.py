@@ -1,4 +1,4 @@
-r"""Filling holes: what one masked regression says when any set of entries is missing.
+r"""Imputation: what one masked regression says when any set of entries is missing.
 
 .. math::
 

@@ -141,14 +141,14 @@ class Bernoulli(_Exchangeable):
 
     Parameters
     ----------
-    rate : float
-        The mask rate p, in (0, 1).
+    mask_rate : float
+        The probability p that a coordinate is hidden, in (0, 1).
     """
 
-    rate: float
+    mask_rate: float
 
     def __post_init__(self):
-        object.__setattr__(self, "rate", open_unit(self.rate, "rate"))
+        object.__setattr__(self, "mask_rate", open_unit(self.mask_rate, "mask_rate"))
 
     def check(self, d):
         """Return d, at least 2, or raise ValueError."""
@@ -156,12 +156,12 @@ class Bernoulli(_Exchangeable):
 
     def exchangeable_moments(self, d):
         """The values :math:`w^{(1)} = q` and :math:`w^{(2)} = q^2`."""
-        return 1.0 - self.rate, (1.0 - self.rate) ** 2
+        return 1.0 - self.mask_rate, (1.0 - self.mask_rate) ** 2
 
     def sample(self, n, d, rng):
         """Draw n masks of independent entries, bool of shape (n, d), True where visible."""
         n, d = positive_integer(n, "n"), self.check(d)
-        return as_generator(rng).random((n, d)) >= self.rate
+        return as_generator(rng).random((n, d)) >= self.mask_rate
 
 
 @dataclass(frozen=True)

@@ -114,8 +114,8 @@ def test_what_standardises_does_not_see_the_units_of_columns(kind, seed, shape):
 def test_directions_do_not_turn(method, seed, shape, unit):
     X = table(seed, shape)
     option = [{"ridge": 0.2 * u**2} if method == "masked_regression" else {} for u in (1.0, unit)]
-    plain = leading_directions(X, method, count=2, **option[0])
-    ours = leading_directions(unit * X, method, count=2, **option[1])
+    plain = leading_directions(X, method, rank=2, **option[0])
+    ours = leading_directions(unit * X, method, rank=2, **option[1])
     factor = 1.0 if method == "pca" else unit
     for a, b in zip(plain, ours, strict=True):
         for name, change in (("filter", factor), ("symmetric", 1.0), ("pattern", 1 / factor)):

@@ -44,7 +44,7 @@ def probability(law, hidden, d):
     if isinstance(law, OneAtATime):
         return float(len(hidden) == 1) / d
     if isinstance(law, Bernoulli):
-        return law.rate ** len(hidden) * (1 - law.rate) ** (d - len(hidden))
+        return law.mask_rate ** len(hidden) * (1 - law.mask_rate) ** (d - len(hidden))
     if isinstance(law, Exactly):
         sets = binom.pmf(law.hidden, d, 0.5) * 2**d  # d choose h
         return float(len(hidden) == law.hidden) / sets
@@ -210,8 +210,8 @@ SKEW = np.eye(3) + np.diag([0.1, 0.0], 1)
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Bernoulli(1.0), r"rate must lie in \(0, 1\), got 1"),
-        (lambda: Bernoulli(0.0), r"rate must lie in \(0, 1\), got 0"),
+        (lambda: Bernoulli(1.0), r"mask_rate must lie in \(0, 1\), got 1"),
+        (lambda: Bernoulli(0.0), r"mask_rate must lie in \(0, 1\), got 0"),
         (lambda: Exactly(0), "hidden must be an integer of at least 1"),
         (lambda: masked_regression(X, Exactly(6)), "hidden must be below the number of coord"),
         (lambda: masked_regression(X, ContiguousBlocks(6)), "length must be below the number"),

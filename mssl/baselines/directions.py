@@ -57,7 +57,7 @@ def leading_directions(
     method: str,
     *,
     ridge: float | None = None,
-    count: int = 1,
+    rank: int = 1,
     max_iter: int = 5000,
     tol: float = 1e-8,
 ) -> tuple[Directions, ...]:
@@ -68,10 +68,10 @@ def leading_directions(
     X : array-like of shape (n_samples, n_features)
     method : {"masked_regression", "pca", "correlation_pca", "factor_analysis"}
         Eigenvectors of A_hat, of S, of the correlation matrix, or the columns of the loadings of
-        a maximum-likelihood factor analysis with `count` factors, the strongest first.
+        a maximum-likelihood factor analysis with `rank` factors, the strongest first.
     ridge : float, optional
         Needed for "masked_regression", and for it alone.
-    count : int, default=1
+    rank : int, default=1
         Number of directions.
     max_iter : int, default=5000
         For "factor_analysis" only, as `tol` is: see :func:`factor_precision`.
@@ -84,7 +84,7 @@ def leading_directions(
     Raises
     ------
     ValueError
-        If X has fewer directions than `count`, to working precision; if a column is zero
+        If X has fewer directions than `rank`, to working precision; if a column is zero
         ("correlation_pca") or constant ("factor_analysis"); or if an argument is out of range.
     ConvergenceError
         If the iterations of "factor_analysis" did not converge.
@@ -109,24 +109,24 @@ def leading_directions(
     ridge, X = ridge_of_method(method, ridge, METHODS), checked_rows(X)
     n, d = X.shape
     most = min(n, d) - 1 if method == "factor_analysis" else d
-    if positive_integer(count, "count", minimum=0) not in range(1, most + 1):
-        raise ValueError(f"count must lie between 1 and {most}, got {count}.")
+    if positive_integer(rank, "rank", minimum=0) not in range(1, most + 1):
+        raise ValueError(f"rank must lie between 1 and {most}, got {rank}.")
     if method == "factor_analysis":
-        scales, noise, values, v = factor_model(X, count, max_iter, tol, _LEAST_NOISE)
+        scales, noise, values, v = factor_model(X, rank, max_iter, tol, _LEAST_NOISE)
         if not values[-1] - 1.0 > d * _ROUNDING:
             raise ValueError(
-                f"the columns of X share fewer factors than count = {count}, to working precision; "
-                "lower count."
+                f"the columns of X share fewer factors than rank = {rank}, to working precision; "
+                "lower rank."
             )
-        w, scales = v[:count].T * np.sqrt(values - 1.0), scales * np.sqrt(noise)
+        w, scales = v[:rank].T * np.sqrt(values - 1.0), scales * np.sqrt(noise)
     elif method == "masked_regression":
         scales = 1.0 / np.sqrt(MaskedRegression(ridge=ridge).fit(X).D_)
-        w = _top_vectors(X / scales / np.sqrt(n), count, ridge / scales**2)
+        w = _top_vectors(X / scales / np.sqrt(n), rank, ridge / scales**2)
     elif method == "correlation_pca":
         scales = root_mean_squares(X, "compute correlations")
-        w = _top_vectors(X / scales / np.sqrt(n), count)
+        w = _top_vectors(X / scales / np.sqrt(n), rank)
     else:
-        w, scales = _top_vectors(X / own_unit(X) / np.sqrt(n), count), np.ones(d)
+        w, scales = _top_vectors(X / own_unit(X) / np.sqrt(n), rank), np.ones(d)
     with np.errstate(over="ignore", under="ignore"):
         filters, patterns = w.T / scales, w.T * scales
     if not (np.isfinite(filters).all() and filters.any(axis=1).all()):
@@ -134,25 +134,25 @@ def leading_directions(
     return tuple(map(Directions, filters, np.ascontiguousarray(w.T), patterns))
 
 
-def _top_vectors(scaled, count, penalty=None):
+def _top_vectors(scaled, rank, penalty=None):
     """Eigenvectors of Z'Z + diag(penalty) with the largest eigenvalues, the largest first."""
     n, d = scaled.shape
     matrix = scaled.T @ scaled
     if penalty is not None:
         matrix[np.diag_indices(d)] += penalty
-    values, vectors = eigh(matrix, subset_by_index=(d - count, d - 1))
+    values, vectors = eigh(matrix, subset_by_index=(d - rank, d - 1))
     if penalty is not None or values[0] > _FAR_BELOW * values[-1]:
         return vectors[:, ::-1]
     values, v = svd(scaled, full_matrices=False)[1:]
     found = int(np.sum(values > max(n, d) * _ROUNDING * values[0]))
     if not found:
         raise ValueError("X is zero, and has no direction.")
-    if count > found:
+    if rank > found:
         raise ValueError(
-            f"count must be at most {found}, the number of directions of X that are not rounding "
-            f"noise, got {count}."
+            f"rank must be at most {found}, the number of directions of X that are not rounding "
+            f"noise, got {rank}."
         )
-    return v[:count].T
+    return v[:rank].T
 
 
 def _unit_length(vector):

@@ -49,7 +49,10 @@ def _known(world) -> None:
 
 
 def split_rows(
-    world: RealTable | PatchPopulation, n: int, n_test: int, rng: np.random.Generator | int
+    world: RealTable | PatchPopulation,
+    n_samples: int,
+    n_test: int,
+    rng: np.random.Generator | int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw training rows and other rows to test on.
 
@@ -57,15 +60,17 @@ def split_rows(
     ----------
     world : RealTable or PatchPopulation
         From a table rows are drawn without replacement, from the patches with.
-    n, n_test : int
+    n_samples, n_test : int
+        Numbers of training rows and of test rows.
     rng : Generator or int
+        Source of randomness, or its seed.
 
     Returns
     -------
-    train : ndarray of shape (n, d)
-    test : ndarray of shape (n_test, d)
+    train : ndarray of shape (n_samples, n_features)
+    test : ndarray of shape (n_test, n_features)
     """
-    n, n_test = positive_integer(n, "n"), positive_integer(n_test, "n_test")
+    n, n_test = positive_integer(n_samples, "n_samples"), positive_integer(n_test, "n_test")
     _known(world)
     if isinstance(world, PatchPopulation):
         rows = world.sample(n + n_test, rng)
@@ -79,7 +84,7 @@ def split_rows(
 
 
 def split_moment(
-    world: RealTable | PatchPopulation, n: int, rng: np.random.Generator | int
+    world: RealTable | PatchPopulation, n_samples: int, rng: np.random.Generator | int
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Draw training rows, and give the second moments of all that is left over.
 
@@ -88,23 +93,25 @@ def split_moment(
     Parameters
     ----------
     world : RealTable or PatchPopulation
-    n : int
+    n_samples : int
         At least 2 and below the number of rows of a table.
     rng : Generator or int
 
     Returns
     -------
-    train : ndarray of shape (n, d)
-    moment : ndarray of shape (d, d)
+    train : ndarray of shape (n_samples, n_features)
+    moment : ndarray of shape (n_features, n_features)
         For patches that of the whole population, whose size makes the difference negligible.
     """
-    n = positive_integer(n, "n", minimum=2)
+    n = positive_integer(n_samples, "n_samples", minimum=2)
     _known(world)
     if isinstance(world, PatchPopulation):
         return world.sample(n, rng), world.dense()
     total = len(world.rows)
     if n >= total:
-        raise ValueError(f"n is {n}, but {world.name} has {total} rows and some must be left over.")
+        raise ValueError(
+            f"n_samples is {n}, but {world.name} has {total} rows and some must be left over."
+        )
     train = world.rows[as_generator(rng).permutation(total)[:n]]
     return train, (total * world.moment - train.T @ train) / (total - n)
 

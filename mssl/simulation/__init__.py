@@ -1,4 +1,4 @@
-"""What a computer experiment sees: the quantities of the theory, measured over seeded trials."""
+"""Simulation: the quantities of the theory, measured over seeded trials."""
 
 from .diagonal import MeasuredReplacement, measure_diagonal_replacement
 from .errors import masked_risk_of, simulate_risk

@@ -78,15 +78,15 @@ def _rows(X):
     return X
 
 
-def explicit_mask_moments(X: Array, rate: float, n_masks: int, rng) -> MaskedMoments:
+def explicit_mask_moments(X: Array, mask_rate: float, n_masks: int, rng) -> MaskedMoments:
     """Accumulate the moments of M independent masks for each row.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
         Data.
-    rate : float
-        Mask rate p in (0, 1).
+    mask_rate : float
+        Probability p that an entry is hidden, in (0, 1).
     n_masks : int
         M.
     rng : numpy.random.Generator or int
@@ -102,7 +102,7 @@ def explicit_mask_moments(X: Array, rate: float, n_masks: int, rng) -> MaskedMom
     serves every target, hidden or not, as long as x_k is not an input to its own prediction, and
     one d x d matrix is enough. Masked rows exist in blocks only.
     """
-    X, law = _rows(X), Bernoulli(rate)
+    X, law = _rows(X), Bernoulli(mask_rate)
     n_masks, rng = positive_integer(n_masks, "n_masks"), as_generator(rng)
     n, d = X.shape
     gram, seen = np.zeros((d, d)), np.zeros((n, d))

@@ -1,4 +1,4 @@
-r"""What can be written down: SymPy forms of the theory of masked regression.
+r"""Symbolic forms: SymPy derivations of the theory of masked regression.
 
 Each function here carries one derivation out with symbols and returns a small frozen object. Its
 fields are the expressions that a chapter prints; its ``claims`` are the statements that were
@@ -25,17 +25,17 @@ limits, not that equivalence itself. The symbols are those of the text: ``lam`` 
 """
 
 from .autoregression import AR1Equivalent, ar1
-from .best_ridge_alike import BestRidge, best_ridge
-from .best_ridge_atoms import TwoAtomBestRidge, best_ridge_two_atoms
-from .best_ridge_series import AR1BestRidge, ar1_best_ridge
-from .best_ridge_strong import FactorBestRidge, best_ridge_factors
-from .best_ridge_uncorrelated import DiagonalBestRidge, best_ridge_diagonal
 from .derivation import Derivation, Identity, Positivity
 from .effective_ridge import KappaNewton, RidgeDerivative, kappa_newton, ridge_derivative
 from .errors import RiskEquivalents, risk_equivalents
 from .estimator import ClosedForm, closed_form
 from .isotropic import IsotropicKappa, IsotropicRisk, isotropic_kappa, isotropic_risk
 from .left_out import LeaveOneOut, leave_one_out
+from .optimal_ridge_alike import AlikeOptimalRidge, optimal_ridge_alike
+from .optimal_ridge_atoms import TwoAtomOptimalRidge, optimal_ridge_two_atoms
+from .optimal_ridge_series import AR1OptimalRidge, ar1_optimal_ridge
+from .optimal_ridge_strong import FactorOptimalRidge, optimal_ridge_factors
+from .optimal_ridge_uncorrelated import DiagonalOptimalRidge, optimal_ridge_diagonal
 from .populations import SymbolicPopulation, atoms, correlated_pair
 from .registry import derivations
 from .ridgeless import (
@@ -52,13 +52,13 @@ from .symbols import s as s
 from .transition import IsotropicSpike, TwoLevelThreshold, isotropic_spike, two_level_threshold
 
 __all__ = [
-    "AR1BestRidge",
     "AR1Equivalent",
-    "BestRidge",
+    "AR1OptimalRidge",
+    "AlikeOptimalRidge",
     "ClosedForm",
     "Derivation",
-    "DiagonalBestRidge",
-    "FactorBestRidge",
+    "DiagonalOptimalRidge",
+    "FactorOptimalRidge",
     "Identity",
     "IsotropicKappa",
     "IsotropicRisk",
@@ -71,15 +71,11 @@ __all__ = [
     "RidgelessManySamples",
     "RiskEquivalents",
     "SymbolicPopulation",
-    "TwoAtomBestRidge",
+    "TwoAtomOptimalRidge",
     "TwoLevelThreshold",
     "ar1",
-    "ar1_best_ridge",
+    "ar1_optimal_ridge",
     "atoms",
-    "best_ridge",
-    "best_ridge_diagonal",
-    "best_ridge_factors",
-    "best_ridge_two_atoms",
     "closed_form",
     "correlated_pair",
     "derivations",
@@ -88,6 +84,10 @@ __all__ = [
     "isotropic_spike",
     "kappa_newton",
     "leave_one_out",
+    "optimal_ridge_alike",
+    "optimal_ridge_diagonal",
+    "optimal_ridge_factors",
+    "optimal_ridge_two_atoms",
     "ridge_derivative",
     "ridgeless_few_samples",
     "ridgeless_many_samples",

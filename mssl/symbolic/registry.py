@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .autoregression import ar1
-from .best_ridge_alike import best_ridge
-from .best_ridge_atoms import best_ridge_two_atoms
-from .best_ridge_series import ar1_best_ridge
-from .best_ridge_strong import best_ridge_factors
-from .best_ridge_uncorrelated import best_ridge_diagonal
 from .derivation import Derivation
 from .effective_ridge import kappa_newton, ridge_derivative
 from .errors import risk_equivalents
 from .estimator import closed_form
 from .isotropic import isotropic_kappa, isotropic_risk
 from .left_out import leave_one_out
+from .optimal_ridge_alike import optimal_ridge_alike
+from .optimal_ridge_atoms import optimal_ridge_two_atoms
+from .optimal_ridge_series import ar1_optimal_ridge
+from .optimal_ridge_strong import optimal_ridge_factors
+from .optimal_ridge_uncorrelated import optimal_ridge_diagonal
 from .populations import correlated_pair
 from .ridgeless import ridgeless_few_samples, ridgeless_many_samples
 from .transition import isotropic_spike, two_level_threshold
@@ -34,7 +34,7 @@ def derivations() -> dict[str, Callable[[], Derivation]]:
     Examples
     --------
     >>> sorted(derivations())[:3]
-    ['ar1', 'ar1_best_ridge', 'best_ridge']
+    ['ar1', 'ar1_optimal_ridge', 'closed_form']
     """
     return {
         "closed_form": closed_form,
@@ -48,13 +48,13 @@ def derivations() -> dict[str, Callable[[], Derivation]]:
         "ridgeless_many_samples_pair": lambda: ridgeless_many_samples(correlated_pair()),
         "ridgeless_few_samples": ridgeless_few_samples,
         "isotropic_risk": isotropic_risk,
-        "best_ridge_diagonal": best_ridge_diagonal,
-        "best_ridge": best_ridge,
-        "best_ridge_two_atoms": best_ridge_two_atoms,
-        "best_ridge_factors": best_ridge_factors,
+        "optimal_ridge_diagonal": optimal_ridge_diagonal,
+        "optimal_ridge_alike": optimal_ridge_alike,
+        "optimal_ridge_two_atoms": optimal_ridge_two_atoms,
+        "optimal_ridge_factors": optimal_ridge_factors,
         "kappa_newton": kappa_newton,
         "ar1": ar1,
-        "ar1_best_ridge": ar1_best_ridge,
+        "ar1_optimal_ridge": ar1_optimal_ridge,
         "isotropic_spike": isotropic_spike,
         "two_level_threshold": two_level_threshold,
     }

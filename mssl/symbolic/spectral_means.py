@@ -1,4 +1,4 @@
-"""Spectral means that the best ridge of a constant-diagonal population depends on."""
+"""Spectral means that the optimal ridge of a constant-diagonal population depends on."""
 
 from __future__ import annotations
 

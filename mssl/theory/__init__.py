@@ -1,4 +1,4 @@
-"""What must happen: deterministic equivalents of masked regression, as numbers."""
+"""Theory: deterministic equivalents of masked regression, as numbers."""
 
 from .atoms import Atom
 from .best import (

@@ -98,7 +98,7 @@ def solve_kappa(
     ridge: float,
     *,
     rtol: float = 1e-12,
-    max_iterations: int = 200,
+    max_iter: int = 200,
 ) -> KappaSolution:
     r"""Solve the fixed-point equation for kappa.
 
@@ -119,7 +119,7 @@ def solve_kappa(
     rtol : float, default=1e-12
         Newton stops when its step is below rtol times kappa; as convergence is quadratic, the
         error is then far smaller.
-    max_iterations : int, default=200
+    max_iter : int, default=200
         Bound on the Newton steps.
 
     Returns
@@ -130,9 +130,9 @@ def solve_kappa(
     ------
     ValueError
         For a negative ridge, or ridge = 0 with n = d, where the test error is infinite, or with a
-        singular Sigma of rank at most n; for an rtol or a max_iterations that is not positive.
+        singular Sigma of rank at most n; for an rtol or a max_iter that is not positive.
     ConvergenceError
-        When max_iterations steps were not enough, or n is the rank of a singular Sigma and the
+        When max_iter steps were not enough, or n is the rank of a singular Sigma and the
         ridge so small that rounding would decide.
 
     Notes
@@ -154,7 +154,7 @@ def solve_kappa(
     n = positive_integer(n_samples, "n_samples")
     lam = non_negative(ridge, "ridge")
     rtol = positive(rtol, "rtol")
-    max_iterations = positive_integer(max_iterations, "max_iterations")
+    max_iter = positive_integer(max_iter, "max_iter")
     if lam == 0 and n == covariance.d:
         raise ValueError(
             f"ridge must be positive when n_samples equals the number of coordinates ({n}): the "
@@ -172,7 +172,7 @@ def solve_kappa(
     descends = n < covariance.d
     step = np.inf
     start, last, following = kappa, np.inf, _newton if descends else _log_newton
-    for iteration in range(1, max_iterations + 1):
+    for iteration in range(1, max_iter + 1):
         resolvent = covariance.resolvent(kappa)
         improved = following(resolvent, n, kappa, lam)
         step = kappa - improved
@@ -194,9 +194,9 @@ def solve_kappa(
     if descends and kappa < 1e-7 * start:
         raise _at_the_rank(n, lam)
     raise ConvergenceError(
-        f"kappa did not converge in {max_iterations} Newton steps for n_samples = {n}, "
+        f"kappa did not converge in {max_iter} Newton steps for n_samples = {n}, "
         f"ridge = {lam:g} (last kappa {kappa:.6g}, last step {step:.3g}): n_samples is close to "
-        "the number of coordinates and the ridge is tiny; raise the ridge or max_iterations."
+        "the number of coordinates and the ridge is tiny; raise the ridge or max_iter."
     )
 
 

@@ -76,7 +76,7 @@ def test_a_factor_analysis_of_much_data_finds_the_true_precision():
 
 def test_directions_are_the_eigenvectors_of_the_matrices():
     fitted = MaskedRegression(ridge=0.3).fit(X)
-    first, second = leading_directions(X, "masked_regression", ridge=0.3, count=2)
+    first, second = leading_directions(X, "masked_regression", ridge=0.3, rank=2)
     values = []
     for direction in (first, second):
         image = fitted.coef_ @ direction.filter
@@ -128,7 +128,7 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: pca_precision("a", 1), "X must be real numbers"),
         (lambda: pca_precision(X, 1, standardize="no"), "standardize must be True or False"),
         (lambda: factor_precision(X, 1, max_iter="a"), "max_iter must be an integer"),
-        (lambda: leading_directions(X, "pca", count="a"), "count must be an integer"),
+        (lambda: leading_directions(X, "pca", rank="a"), "rank must be an integer"),
         (lambda: masked_predictor("a"), "precision must be real numbers"),
         (
             lambda: pca_precision(np.hstack([X, np.zeros((40, 7))]), 1, standardize=True),
@@ -149,13 +149,13 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: precision_error(np.eye(3), np.eye(3)), r"wrap a matrix in Dense\(matrix\)"),
         (lambda: pca_precision(X + 1j, 1), "complex"),
         (lambda: leading_directions(X, X), "method must be one of .* got ndarray"),
-        (lambda: leading_directions(X, "pca", count=0), "count must lie between 1 and 12"),
+        (lambda: leading_directions(X, "pca", rank=0), "rank must lie between 1 and 12"),
         (
-            lambda: leading_directions(X, "factor_analysis", count=12),
-            "count must lie between 1 and 11",
+            lambda: leading_directions(X, "factor_analysis", rank=12),
+            "rank must lie between 1 and 11",
         ),
-        (lambda: leading_directions(X[:3], "pca", count=4), "count must be at most 3"),
-        (lambda: leading_directions(X[:3], "correlation_pca", count=4), "count must be at most 3"),
+        (lambda: leading_directions(X[:3], "pca", rank=4), "rank must be at most 3"),
+        (lambda: leading_directions(X[:3], "correlation_pca", rank=4), "rank must be at most 3"),
         (lambda: leading_directions(np.zeros((5, 4)), "pca"), "X is zero"),
         (lambda: pca_precision(np.zeros((5, 4)), 1), "X is zero"),
         (lambda: leading_directions(ZERO, "correlation_pca"), r"columns \[12\] are zero; leave"),
@@ -170,10 +170,10 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: factor_precision(X, 1, least_noise=1.0), "strictly between 0 and 1"),
         (lambda: factor_precision(X, 1, least_noise=1e-13), "least_noise must be at least 1e-12"),
         (
-            lambda: leading_directions(np.eye(4)[:, :2] - 0.25, "factor_analysis", count=3),
+            lambda: leading_directions(np.eye(4)[:, :2] - 0.25, "factor_analysis", rank=3),
             "1 and 1",
         ),
-        (lambda: leading_directions(SIGNS, "factor_analysis"), "fewer factors than count = 1"),
+        (lambda: leading_directions(SIGNS, "factor_analysis"), "fewer factors than rank = 1"),
         (lambda: pca_precision(np.ma.masked_greater(X, 2.0), 1), "masked array with hidden"),
         (lambda: factor_precision(X * 1e-170, 1), "rescale X"),
         (lambda: leading_directions(X, "pca")[0].overlaps(np.ones(3)), "vector of 12 entries"),
@@ -182,7 +182,7 @@ def test_the_measured_overlap_is_that_of_the_theory():
         (lambda: leading_directions(X, "ica"), "method must be one of"),
         (lambda: leading_directions(X, "masked_regression"), "ridge must be given"),
         (lambda: leading_directions(X, "pca", ridge=1.0), "ridge has no meaning"),
-        (lambda: leading_directions(X, "pca", count=13), "count must lie between 1 and 12"),
+        (lambda: leading_directions(X, "pca", rank=13), "rank must lie between 1 and 12"),
     ],
 )
 def test_bad_input_is_answered_with_a_sentence(call, message):
@@ -219,7 +219,7 @@ def test_no_loading_and_no_noise_near_it_is_more_likely(n, rank, held):
     found = np.linalg.inv(q)
     # L L' = found - Psi has rank r: the noise is what makes the smallest eigenvalues vanish.
     slope = q - q @ moment @ q  # of the deviance in the model's covariance
-    direction = leading_directions(data, "factor_analysis", count=rank)
+    direction = leading_directions(data, "factor_analysis", rank=rank)
     loadings = np.stack([f.pattern for f in direction], axis=1) / scales[:, None]
     noise = np.diagonal(found - loadings @ loadings.T)
     assert_allclose(found, loadings @ loadings.T + np.diag(noise), atol=1e-8)
@@ -283,7 +283,7 @@ def test_probabilistic_pca_is_that_of_scikit_learn(rank):
     ours = pca_precision(data, rank)
     # scikit-learn divides by n - 1.
     assert_allclose(ours * 39 / 40, peer.get_precision(), rtol=1e-9, atol=1e-12)
-    first = leading_directions(data, "pca", count=rank)
+    first = leading_directions(data, "pca", rank=rank)
     for direction, component in zip(first, peer.components_, strict=True):
         assert_allclose(abs(direction.filter @ component), 1.0, rtol=1e-12)
 
@@ -338,7 +338,7 @@ def test_a_direction_far_below_the_first_keeps_its_digits(method):
     left = np.linalg.qr(rng.standard_normal((30, 6)))[0]
     sizes = np.array([1.0, 1e-5, 1e-10, 1e-12, 1e-12, 1e-12])
     data = left * sizes @ basis.T
-    third = leading_directions(data, method, count=3)[2]
+    third = leading_directions(data, method, rank=3)[2]
     scales = np.sqrt(np.mean(data**2, axis=0)) if method == "correlation_pca" else np.ones(6)
     reference = np.linalg.svd(data / scales)[2][2]
     assert_allclose(abs(third.symmetric @ reference), 1.0, rtol=1e-6)

@@ -121,7 +121,7 @@ def test_bad_input_is_named():
         symbolic.SymbolicPopulation(symmetric, (n,))
     with pytest.raises(ValueError, match="all be equal"):
         symbolic.SymbolicPopulation(symmetric, (n, s))
-    two = derived("best_ridge_two_atoms")
+    two = derived("optimal_ridge_two_atoms")
     for arguments, message in [
         ((1, 1, "1/2", 1), "distinct"),
         ((-1, 1, "1/2", 1), "positive"),
@@ -389,7 +389,7 @@ def minimal_kappa(error, low, high):
 
 @pytest.mark.parametrize("ratio", [0.4, 0.95, 3.0])
 def test_two_atom_curve_meets_minimisation(ratio):
-    two = derived("best_ridge_two_atoms")
+    two = derived("optimal_ridge_two_atoms")
     a, b, w = 1.6, 0.4, 0.5  # pairs with correlation 0.6
     error, ridge = error_and_ridge_of([a, b], [w, 1 - w], ratio)
     low = brentq(ridge, 1e-6, 100) if ratio > 1 else 1e-6
@@ -405,7 +405,7 @@ def test_two_atom_curve_meets_minimisation(ratio):
 
 
 def test_best_ridge_need_not_be_unique():
-    two = derived("best_ridge_two_atoms")
+    two = derived("optimal_ridge_two_atoms")
     assert two.stationary(10, 1, "9/10", "9/20") == 3
     assert two.stationary(10, 1, "1/2", "9/20") == 1
     error, _ = error_and_ridge_of([10, 1], [0.9, 0.1], 0.45)
@@ -417,7 +417,7 @@ def test_best_ridge_need_not_be_unique():
 
 def test_two_atom_polynomial_has_no_factor():
     """Irreducible of full degree at one rational point, hence irreducible in its parameters."""
-    two = derived("best_ridge_two_atoms")
+    two = derived("optimal_ridge_two_atoms")
     values = {two.a: 10, two.b: 1, two.w: sp.Rational(1, 3), gamma: sp.Rational(1, 2)}
     special = sp.Poly(two.polynomial.as_expr().subs(values), kappa)
     assert two.polynomial.degree() == special.degree() == 7
@@ -426,7 +426,7 @@ def test_two_atom_polynomial_has_no_factor():
 
 def test_general_laws_of_best_ridge():
     """Both ends of the curve, for two atoms by brute force."""
-    law = derived("best_ridge")
+    law = derived("optimal_ridge_alike")
     a, b, w = sp.symbols("a b w", positive=True)
     at = (1.6, 0.4, 0.3)
     for ratio, expression in ((1e-5, law.few_features_law), (1e5, law.many_features_law)):
@@ -443,7 +443,7 @@ def test_general_laws_of_best_ridge():
 
 
 def test_strong_factors_and_noiseless_factors():
-    factors = derived("best_ridge_factors")
+    factors = derived("optimal_ridge_factors")
     symbols = (factors.a, factors.b, factors.w, gamma)
     a, b, w, ratio = 1e12, 1.0, 0.2, 1.5
     error, _ = error_and_ridge_of([a, b], [w, 1 - w], ratio)
@@ -460,7 +460,7 @@ def test_strong_factors_and_noiseless_factors():
 
 
 def test_uncorrelated_coordinates_want_an_infinite_ridge():
-    result = derived("best_ridge_diagonal")
+    result = derived("optimal_ridge_diagonal")
     population = symbolic.atoms(3)
     values = dict(zip(population.matrix.diagonal(), (0.5, 1.0, 4.0), strict=True))
     values |= dict(zip(population.counts, (20, 30, 50), strict=True)) | {n: 150}
@@ -543,8 +543,8 @@ def test_ar1_integral_meets_quadrature():
 
 
 @pytest.mark.parametrize(("rho", "ratio"), [(0.3, 0.5), (0.8, 0.5), (0.8, 4.0)])
-def test_ar1_best_ridge_meets_minimisation(rho, ratio):
-    series, result = derived("ar1"), derived("ar1_best_ridge")
+def test_ar1_optimal_ridge_meets_minimisation(rho, ratio):
+    series, result = derived("ar1"), derived("ar1_optimal_ridge")
     error = function(series.test_error, kappa, series.rho, gamma)
     ridge = function(series.ridge, kappa, series.rho, gamma)
     low = brentq(lambda k: ridge(k, rho, ratio), 1e-6, 1e3) if ratio > 1 else 1e-5
@@ -556,7 +556,7 @@ def test_ar1_best_ridge_meets_minimisation(rho, ratio):
 
 
 def test_ar1_ends_of_the_best_ridge():
-    result = derived("ar1_best_ridge")
+    result = derived("ar1_optimal_ridge")
     rho = sp.Rational(3, 5)
     for at, law in (
         (sp.Rational(1, 10**6), result.few_features_law),

@@ -284,7 +284,7 @@ def test_a_million_coordinates(reference_model):
         (lambda: optimal_ridge(Diagonal([0.0, 0.0]), 5), "covariance must not be zero"),
         (lambda: bayes_error_by_coordinate(np.eye(3)), "wrap a matrix in Dense"),
         (lambda: solve_kappa(np.eye(3), 5, 1.0), "wrap a matrix in Dense"),
-        (lambda: solve_kappa(Isotropic(5), 9, 0.1, max_iterations=0), "max_iterations must be an"),
+        (lambda: solve_kappa(Isotropic(5), 9, 0.1, max_iter=0), "max_iter must be an"),
         (lambda: solve_kappa(Isotropic(5), 9, 0.1, rtol=-1), "rtol must be positive and finite"),
     ],
 )
@@ -294,8 +294,8 @@ def test_bad_input_gets_one_clear_sentence(build, message):
 
 
 def test_a_solver_that_stops_early_raises_with_advice():
-    with pytest.raises(ConvergenceError, match="raise the ridge or max_iterations"):
-        solve_kappa(AR1(50, 0.9), 50, 1e-8, max_iterations=3)
+    with pytest.raises(ConvergenceError, match="raise the ridge or max_iter"):
+        solve_kappa(AR1(50, 0.9), 50, 1e-8, max_iter=3)
 
 
 EQUAL_WORLDS = {

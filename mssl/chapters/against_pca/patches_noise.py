@@ -62,7 +62,7 @@ def _patch_unit(rng, *, n, trials, ridge) -> Table:
         shares, vectors = [], []
         for method in methods:
             option = {"ridge": ridge} if method == "masked_regression" else {}
-            found = leading_directions(X, method, count=SHOWN, **option)
+            found = leading_directions(X, method, rank=SHOWN, **option)
             readings = ("pattern", "symmetric", "filter")
             shares.append([held([getattr(f, r) for f in found]) for r in readings])
             vectors.append(np.stack([f.pattern / np.linalg.norm(f.pattern) for f in found]))

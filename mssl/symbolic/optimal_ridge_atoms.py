@@ -15,8 +15,8 @@ from .symbols import gamma, kappa
 
 
 @dataclass(frozen=True)
-class TwoAtomBestRidge(Derivation):
-    r"""Result of :func:`best_ridge_two_atoms`.
+class TwoAtomOptimalRidge(Derivation):
+    r"""Result of :func:`optimal_ridge_two_atoms`.
 
     ``polynomial`` vanishes at the stationary kappa, in terms of ``gamma`` and the symbols ``a``,
     ``b``, ``w``; ``ratio`` and ``ridge`` are :math:`\gamma^*` and :math:`\lambda^*` as functions
@@ -62,11 +62,11 @@ class TwoAtomBestRidge(Derivation):
             raise ValueError(f"ratio must be positive, got {ratio}")
         values = {self.a: a, self.b: b, self.w: w, gamma: ratio}
         polynomial = sp.Poly(self.polynomial.as_expr().subs(values), kappa)
-        # Every positive root has ratio = gamma*(kappa) and so, by best_ridge, a positive ridge.
+        # A positive root has ratio = gamma*(kappa): its ridge is positive, as the general law says.
         return polynomial.count_roots(0, sp.oo)
 
 
-def best_ridge_two_atoms() -> TwoAtomBestRidge:
+def optimal_ridge_two_atoms() -> TwoAtomOptimalRidge:
     r"""Best ridge for a spectrum of two variances: a polynomial, and when its root is unique.
 
     .. math::
@@ -81,21 +81,21 @@ def best_ridge_two_atoms() -> TwoAtomBestRidge:
 
     Returns
     -------
-    TwoAtomBestRidge
+    TwoAtomOptimalRidge
         ``claims``: the polynomial has the zeros of :math:`\gamma^*(\kappa) = \gamma`; and
         :math:`1/\gamma^*` strictly decreases in kappa whenever the larger variance has a share of
-        at most one half, so that the best ridge is then unique for every gamma.
+        at most one half, so that the optimal ridge is then unique for every gamma.
 
     Notes
     -----
     The polynomial has degree seven in kappa and does not factor over the rational functions of
-    its parameters: no closed root is offered. For w > 1/2 the best ridge need not be unique:
+    its parameters: no closed root is offered. For w > 1/2 the optimal ridge need not be unique:
     variances 10 and 1 with share 9/10 at gamma = 9/20 have three stationary points,
     two minima with a maximum between.
 
     Examples
     --------
-    >>> two = best_ridge_two_atoms()
+    >>> two = optimal_ridge_two_atoms()
     >>> two.polynomial.degree()
     7
     >>> two.stationary(10, 1, "1/2", "9/20"), two.stationary(10, 1, "9/10", "9/20")
@@ -113,7 +113,7 @@ def best_ridge_two_atoms() -> TwoAtomBestRidge:
     # The same condition solved for 1/gamma.
     inverse_ratio = q / (x * y) ** 2 + t * mixed * v / (gain * (x * y) ** 2)
 
-    return TwoAtomBestRidge(
+    return TwoAtomOptimalRidge(
         a=a,
         b=b,
         w=w,

@@ -14,8 +14,8 @@ from .symbols import gamma, kappa
 
 
 @dataclass(frozen=True)
-class BestRidge(Derivation):
-    r"""Result of :func:`best_ridge`.
+class AlikeOptimalRidge(Derivation):
+    r"""Result of :func:`optimal_ridge_alike`.
 
     ``r`` is the undefined function :math:`r_1(\kappa)`; ``ratio`` and ``ridge`` are the aspect
     ratio for which kappa is stationary and the ridge there; ``stationarity`` has the sign of
@@ -32,7 +32,7 @@ class BestRidge(Derivation):
     claims: tuple[Claim, ...]
 
 
-def best_ridge() -> BestRidge:
+def optimal_ridge_alike() -> AlikeOptimalRidge:
     r"""Best ridge when all coordinates are alike, solved for the aspect ratio.
 
     .. math::
@@ -48,7 +48,7 @@ def best_ridge() -> BestRidge:
     .. math:: \frac{1}{2}\frac{d\log E}{d\kappa} = B - \frac{\gamma t}{1 - \gamma q}
 
     so a larger ridge costs bias at the rate B and saves variance at the rate of the second term.
-    The balance is linear in gamma: the curve of best ridge against aspect ratio is explicit with
+    The balance is linear in gamma: the curve of optimal ridge against aspect ratio is explicit with
     kappa as its parameter, for any spectrum, though kappa as a function of gamma closes only
     rarely. Its ends are
 
@@ -61,21 +61,21 @@ def best_ridge() -> BestRidge:
 
     Returns
     -------
-    BestRidge
+    AlikeOptimalRidge
         ``claims``: the rate of E for an arbitrary function :math:`r_1(\kappa)` (hence any
         spectrum); that :math:`\gamma^*` balances it; that
         :math:`\kappa(1 - \gamma^*\langle s/(s+\kappa)\rangle)` is the ridge above, whose numerator
-        is a square, so that a best ridge is never negative nor zero; that
+        is a square, so that an optimal ridge is never negative nor zero; that
         :math:`r_1r_3 - r_2^2` is a sum of squares, so B > 0 unless all variances are equal;
         and the two laws, for two generic atoms.
 
     Notes
     -----
-    For positive variances that are not all equal a best ridge exists, positive and finite, at
+    For positive variances that are not all equal an optimal ridge exists, positive and finite, at
     every aspect ratio: E falls at the ridgeless end, since there
     :math:`\gamma\langle s/(s + \kappa)\rangle` is 1 (or kappa is 0) while it is below 1 at
     :math:`\gamma = \gamma^*(\kappa)`, and rises at the far end, where :math:`\gamma^*` diverges.
-    It need not be unique: see :func:`best_ridge_two_atoms`.
+    It need not be unique: see :func:`optimal_ridge_two_atoms`.
     """
     r = sp.Function("r", positive=True)(kappa)
     means = Means(r, -sp.diff(r, kappa), sp.diff(r, kappa, 2) / 2)
@@ -99,7 +99,7 @@ def best_ridge() -> BestRidge:
             for (s1, w1), (s2, w2) in combinations(zip(values, shares, strict=True), 2)
         )
     )
-    return BestRidge(
+    return AlikeOptimalRidge(
         r=r,
         test_error=test,
         stationarity=balance,
@@ -111,7 +111,7 @@ def best_ridge() -> BestRidge:
             Identity("rate of the test error", sp.diff(test, kappa) / test, 2 * balance),
             Identity("stationary aspect ratio", balance.subs(gamma, means.ratio), sp.S(0)),
             Identity(
-                "the best ridge is positive",
+                "the optimal ridge is positive",
                 kappa * (1 - means.ratio * (1 - kappa * means.r1)),
                 means.ridge,
             ),

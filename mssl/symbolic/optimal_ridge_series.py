@@ -14,8 +14,8 @@ from .symbols import gamma, kappa, rho
 
 
 @dataclass(frozen=True)
-class AR1BestRidge(Derivation):
-    """Result of :func:`ar1_best_ridge`: the curve in kappa and its two ends in ``rho``, gamma."""
+class AR1OptimalRidge(Derivation):
+    """Result of :func:`ar1_optimal_ridge`: the curve in kappa, its two ends in ``rho``, gamma."""
 
     rho: sp.Symbol
     ratio: sp.Expr
@@ -25,7 +25,7 @@ class AR1BestRidge(Derivation):
     claims: tuple[Claim, ...]
 
 
-def ar1_best_ridge() -> AR1BestRidge:
+def ar1_optimal_ridge() -> AR1OptimalRidge:
     r"""Best ridge of a long AR(1) series: an explicit curve, unique, with two simple ends.
 
     .. math::
@@ -34,15 +34,16 @@ def ar1_best_ridge() -> AR1BestRidge:
         \lambda^* \simeq \frac{\gamma}{c - 1} = \gamma\,\frac{1 - \rho^2}{2\rho^2}
         \;(\gamma \to \infty)
 
-    The curve is :func:`best_ridge` with the closed :math:`r_1 = (1 - 1/W)/\kappa` of :func:`ar1`.
+    The curve is :func:`optimal_ridge_alike` with the closed :math:`r_1 = (1 - 1/W)/\kappa` of
+    :func:`ar1`.
 
     Implements :theorem:`prop-best-ridge-alike`.
 
     Returns
     -------
-    AR1BestRidge
+    AR1OptimalRidge
         ``claims``: the two ends from the Legendre moments; and that :math:`1/\gamma^*` strictly
-        decreases in kappa for every rho in (0, 1), so that there is exactly one best ridge for
+        decreases in kappa for every rho in (0, 1), so that there is exactly one optimal ridge for
         every aspect ratio.
 
     Notes
@@ -63,7 +64,7 @@ def ar1_best_ridge() -> AR1BestRidge:
     few = (1 + rho**2) ** 3 * (1 - rho**2) / (2 * rho**2 * (1 + rho**4))
     many = (1 - rho**2) / (2 * rho**2)
     few_general = m1**3 / (m1 * m3 - m2**2)
-    return AR1BestRidge(
+    return AR1OptimalRidge(
         rho=rho,
         ratio=means.ratio,
         ridge=means.ridge,
@@ -75,7 +76,7 @@ def ar1_best_ridge() -> AR1BestRidge:
             Identity("many features", (mu1**3 / (mu2 - mu1**2)).subs(cc, c), many),
             Identity("second mean", means.r2, -sp.diff(means.r1, kappa)),
             Identity("third mean", means.r3, sp.diff(means.r1, kappa, 2) / 2),
-            Positivity("the best ridge is unique", _ar1_uniqueness()),
+            Positivity("the optimal ridge is unique", _ar1_uniqueness()),
         ),
     )
 

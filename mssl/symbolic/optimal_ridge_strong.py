@@ -13,8 +13,8 @@ from .symbols import gamma, kappa
 
 
 @dataclass(frozen=True)
-class FactorBestRidge(Derivation):
-    """Result of :func:`best_ridge_factors`: leading ``kappa`` and ``ridge`` for strong factors,
+class FactorOptimalRidge(Derivation):
+    """Result of :func:`optimal_ridge_factors`: leading ``kappa`` and ``ridge`` for strong factors,
     and the ``cubic`` in kappa for factors without noise."""
 
     a: sp.Symbol
@@ -26,30 +26,31 @@ class FactorBestRidge(Derivation):
     claims: tuple[Claim, ...]
 
 
-def best_ridge_factors() -> FactorBestRidge:
-    r"""Isotropic noise plus many equally strong factors: where the best ridge closes.
+def optimal_ridge_factors() -> FactorOptimalRidge:
+    r"""Isotropic noise plus many equally strong factors: where the optimal ridge closes.
 
     .. math::
         \kappa^* \simeq \left(\frac{\gamma(1-w)^2}{w(1-\gamma w)}\,a\,b^3\right)^{1/4},
         \qquad \lambda^* \simeq (1 - \gamma w)\,\kappa^* \qquad (a/b \to \infty,\; \gamma w < 1)
 
     A share w of the directions has variance a (factor plus noise), the rest has variance b
-    (noise), and the diagonal is constant. With fewer factors than samples the best ridge grows
+    (noise), and the diagonal is constant. With fewer factors than samples the optimal ridge grows
     only as the fourth root of the strength. Without noise (b = 0) the condition drops to a cubic,
 
     .. math::
         (1-w)\,x\,(x^2 - ga^2) = g\,a\,\kappa\,\big(\kappa + (1-w)a\big),
         \qquad x = a + \kappa, \; g = \gamma w
 
-    whose root is the best ridge when there are more factors than samples (g > 1); for g < 1 no
+    whose root is the optimal ridge when there are more factors than samples (g > 1); for g < 1 no
     ridge is best, since factors without noise are then predicted without error.
 
     Returns
     -------
-    FactorBestRidge
-        ``claims``: both, as limits of the stationarity condition of :func:`best_ridge`; and, for
-        g > 1, that the cubic is negative at the ridgeless end :math:`\kappa_0 = a(g - 1)` and has
-        a positive leading coefficient, so that a root with a positive ridge exists.
+    FactorOptimalRidge
+        ``claims``: both, as limits of the stationarity condition of :func:`optimal_ridge_alike`;
+        and, for g > 1, that the cubic is negative at the ridgeless end
+        :math:`\kappa_0 = a(g - 1)` and has a positive leading coefficient, so that a root with a
+        positive ridge exists.
     """
     a, b, w, k, big = sp.symbols("a b w k A", positive=True)
     means = atom_means((a, b), (w, 1 - w))
@@ -69,7 +70,7 @@ def best_ridge_factors() -> FactorBestRidge:
 
     e, p = sp.symbols("e p", positive=True)
     ends = {gamma: (1 + e) * (1 + p), w: 1 / (1 + p), kappa: a * e}
-    return FactorBestRidge(
+    return FactorOptimalRidge(
         a=a,
         b=b,
         w=w,

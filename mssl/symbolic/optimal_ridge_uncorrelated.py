@@ -14,15 +14,15 @@ from .symbols import kappa
 
 
 @dataclass(frozen=True)
-class DiagonalBestRidge(Derivation):
-    """Result of :func:`best_ridge_diagonal`: test error and slope in kappa, by coordinate."""
+class DiagonalOptimalRidge(Derivation):
+    """Result of :func:`optimal_ridge_diagonal`: test error and slope in kappa, by coordinate."""
 
     test_error: tuple[sp.Expr, ...]
     slope: tuple[sp.Expr, ...]
     claims: tuple[Claim, ...]
 
 
-def best_ridge_diagonal(m: int = 3) -> DiagonalBestRidge:
+def optimal_ridge_diagonal(m: int = 3) -> DiagonalOptimalRidge:
     r"""Uncorrelated coordinates: no finite ridge is best.
 
     .. math::
@@ -41,7 +41,7 @@ def best_ridge_diagonal(m: int = 3) -> DiagonalBestRidge:
 
     Returns
     -------
-    DiagonalBestRidge
+    DiagonalOptimalRidge
         ``claims``: :math:`-dE_k/d\kappa` over :math:`E_k^2` is positive for each coordinate (kappa
         increases with the ridge by :func:`ridge_derivative`), and the limit of a large ridge.
     """
@@ -56,4 +56,4 @@ def best_ridge_diagonal(m: int = 3) -> DiagonalBestRidge:
             Positivity(f"error {k + 1} falls", sp.cancel(-slopes[k] / test[k] ** 2)),
             Identity(f"limit {k + 1}", at_zero(test[k].subs(kappa, 1 / far), far), variance),
         ]
-    return DiagonalBestRidge(test, slopes, tuple(claims))
+    return DiagonalOptimalRidge(test, slopes, tuple(claims))
