@@ -48,11 +48,12 @@ figures: environment ## write all figures and their data into figures/ (ARGS="--
 bench: environment ## measure speed and memory against the floor and the peers
 	@$(BIN)/python -m pytest benchmarks -m "bench or not bench" -s $(ARGS)
 
-lint: environment ## check style, formatting, types and the map of the package
+lint: environment ## check style, formatting, types, layers and the map of the package
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
 	@$(BIN)/python tools/house_map.py --check
+	@$(BIN)/python -m pytest -q -p no:benchmark tests/test_layers.py
 
 format: environment ## mend style and formatting
 	@$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ import pytest
 from mssl.vit import MAE, Parameters, PatchData, attend, model
 from mssl.vit.keys import Keys
 
-from .test_vit_objectives import state
+from .test_objectives import state
 
 DATA = {
     "equal": PatchData(12, 2, 6, 3, 0.5, 1.0, 0.5),

@@ -1,0 +1,1 @@
+"""Attention: one test file for each module of ``mssl.vit``."""
