@@ -17,7 +17,7 @@ from .singular import rescaled, spiked_limit
 
 __all__ = ["Spiked"]
 
-# Share of the base's diagonal below which a difference from it is not used.
+# Share of the base's entry on the diagonal below which a difference from it is not used.
 CANCELLED = 1e-4
 
 
@@ -123,15 +123,16 @@ class Spiked(Covariance):
             limit = spiked_limit(core, loadings)
             if limit is not None:
                 return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
-        # Independent coordinates have a resolvent without any shift, too.
-        free = isinstance(self.base._unfolded()[0], Diagonal | Isotropic) and np.all(shift == 0)
-        if (free or is_positive(shift)) and is_positive(scale):
-            drowned = self._drowned(scale * base.diagonal)
-            if drowned.size:
-                return self._lifted(shift, scale, drowned)
         v = base.apply(self.loadings)
         inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
         vm = v @ (scale * inner)
+        # Independent coordinates have a resolvent without any shift, too.
+        free = isinstance(self.base._unfolded()[0], Diagonal | Isotropic) and np.all(shift == 0)
+        if (free or is_positive(shift)) and is_positive(scale):
+            # The spikes take away a share of each entry, and no more than r entries as a whole.
+            drowned = np.flatnonzero(row_products(vm, v) > (1.0 - CANCELLED) * base.diagonal)
+            if drowned.size:
+                return self._lifted(shift, scale, drowned)
 
         def spread(b: OneOrEach) -> Array:
             # R_jk = (R_0)_jk - (v vm')_jk without j = k, squared and summed term by term.
@@ -156,15 +157,6 @@ class Spiked(Covariance):
             )
 
         return _downdated(base, vm, v, shift=shift, scale=scale, signal_parts=signal)
-
-    def _drowned(self, precision: Array) -> Array:
-        """Coordinates on which the spikes are so far above the rest that a difference would not do.
-
-        All but about as many as there are spikes keep a good part of the base's entry.
-        """
-        ratio = row_products(self.loadings, self.loadings) * precision
-        most = np.argsort(-ratio, kind="stable")[: 2 * self.strengths.size]
-        return np.sort(most[ratio[most] > 1.0 / CANCELLED])
 
     def _lifted(self, shift: OneOrEach, scale: Number, chosen: Array) -> Resolvent:
         r"""The resolvent where the base has next to no variance on some coordinates.

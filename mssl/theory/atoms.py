@@ -13,6 +13,10 @@ from .weighted import WeightedEquivalent
 __all__ = ["Atom", "frozen_atoms", "hard_places", "level_groups", "level_place", "shared_levels"]
 
 
+# Relative distance up to which numbers count as one.
+EQUAL = 1e-9
+
+
 @dataclass(frozen=True)
 class Atom:
     """A single eigenvalue that a whole fraction of the eigenvectors share.
@@ -36,8 +40,16 @@ def level_groups(equivalent: WeightedEquivalent):
     key = equivalent.levels if equivalent.graded else equivalent.weights
     order = np.argsort(key, kind="stable")
     sorted_ = key[order]
-    cut = np.flatnonzero(np.diff(sorted_) > 1e-9 * sorted_[1:]) + 1
-    return np.split(order, cut)
+    cuts = np.flatnonzero(np.diff(sorted_) > EQUAL * sorted_[1:]) + 1
+    starts, ends = np.append(0, cuts), np.append(cuts, key.size)
+    # A long chain of near neighbours is not one level: none lies further than that from its first.
+    widest = 1.0 + EQUAL
+    more = []
+    for chain in np.flatnonzero(sorted_[ends - 1] > widest * sorted_[starts]):
+        start, values = starts[chain], sorted_[: ends[chain]]
+        while (start := np.searchsorted(values, widest * values[start], "right")) < values.size:
+            more.append(start)
+    return np.split(order, np.sort(np.append(cuts, more).astype(int)))
 
 
 def level_place(equivalent: WeightedEquivalent, group: Array):

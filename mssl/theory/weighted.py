@@ -440,7 +440,7 @@ def _law_traces(equivalent: WeightedEquivalent, law: JointSpectrum, s: Points, z
             excess[part] = equivalent.rho * a - 1.0 + a * t1
             slope[part] = equivalent.rho + t1 - a * t2
             drift[part] = a * cross
-        stieltjes[part] = first[:, 1] / d
+            stieltjes[part] = first[:, 1] / d
     return Traces(excess, slope, drift, stieltjes)
 
 

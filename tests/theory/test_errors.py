@@ -360,3 +360,21 @@ def test_as_many_samples_as_coordinates_at_a_tiny_ridge(model, ridge):
     assert theory.kappa == pytest.approx(kappa, rel=1e-5)
     expected = theory.bayes_error / (2.0 * kappa * trace / 6)
     assert theory.test_error == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("silent", [4, 5, 21])
+def test_spikes_on_more_silent_coordinates_than_there_are_spikes(silent):
+    # With n above the rank there is a limit without ridge, and all small ridges agree.
+    rng = np.random.default_rng(7)
+    variances = np.where(np.arange(68) < silent, 0.0, 0.6)
+    directions = rng.normal(size=(68, 4))
+    directions /= np.linalg.norm(directions, axis=0)
+    model = Spiked(Diagonal(variances), [10.0, 0.004, 12.0, 40.0], directions)
+    n, rank = 80, 68 - max(silent - 4, 0)
+    tiny, small = (SSRTheory(model, n, ridge) for ridge in (1e-12, 1e-10))
+    inverse = np.sum(1.0 / np.linalg.eigvalsh(model.dense())[68 - rank :])
+    # rank - df1 = kappa Tr Sigma^+ to leading order, here about 1e-8.
+    left = tiny.solution.resolvent.signal.diagonal
+    assert rank - left.sum() == pytest.approx(tiny.kappa * inverse, rel=1e-4, abs=1e-12)
+    assert tiny.kappa == pytest.approx(1e-12 / (1.0 - rank / n), rel=1e-6)
+    assert tiny.coef_norm == pytest.approx(small.coef_norm, rel=1e-3)

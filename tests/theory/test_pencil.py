@@ -192,3 +192,17 @@ def test_a_spike_along_a_loud_direction_of_the_base_has_a_threshold(kind):
     for factor in (0.8, 1.25):
         spike = SSRTheory(Spiked(base, [factor * threshold], u), n, 0.01).spikes[0]
         assert spike.detected == (spike.strength > spike.threshold)
+
+
+def test_a_long_chain_of_near_levels_is_not_one_place():
+    """Each of them is near the next, the first and the last are not near each other."""
+    variances = np.geomspace(1.0, 2e-11, 60)
+    variances[[7, 31, 50]] = 0.0
+    atoms = SSRTheory(Diagonal(variances), 6, 0.008, 0.856).spectrum.atoms
+    assert sum(atom.mass for atom in atoms if abs(atom.position) <= 1e-9) >= 3 / 60 - 1e-12
+
+
+def test_one_sample_of_scaled_white_noise_meets_no_division_without_a_value():
+    scales = np.exp(1.68 * np.random.default_rng(556).standard_normal(55))
+    theory = SSRTheory(Scaled(Isotropic(55, 22.73), scales), 1, 1.074e-5)
+    assert theory.spectrum.moment(1) == pytest.approx(0.0, abs=1e-9)
