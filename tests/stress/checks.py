@@ -666,6 +666,8 @@ def one_odd_coordinate(theory, rng):
             main,
             b,
             4.0 * min(n, d) ** (-2 / 3) / lift,
+            # With n next to d the root of the lowest edge is itself of order 1/d.
+            b[-1] / min(n, d) ** 2,
         )
 
 
