@@ -62,6 +62,11 @@ class MaskLaw(ABC):
         -------
         ndarray of shape (n_features, n_features)
             :math:`W_k`, with the first moments on its diagonal; row and column k are 0.
+
+        Raises
+        ------
+        ValueError
+            If the law does not fit d coordinates, or the target is none of them.
         """
 
     @abstractmethod
@@ -79,10 +84,19 @@ class MaskLaw(ABC):
         -------
         ndarray of bool of shape (n_masks, n_features)
             True where a coordinate is visible.
+
+        Raises
+        ------
+        ValueError
+            If n is not a positive integer, the law does not fit d coordinates, or `rng` is neither
+            a Generator nor a seed.
         """
 
     def exchangeable_moments(self, d: int) -> tuple[float, float] | None:
-        r"""The values :math:`(w^{(1)}, w^{(2)})` of the closed form, or None without one."""
+        """The values :math:`(w^{(1)}, w^{(2)})` of the closed form for d coordinates.
+
+        None for a law without one.
+        """
         return None
 
 
@@ -122,11 +136,14 @@ class OneAtATime(_Exchangeable):
         return positive_integer(d, "d", minimum=2)
 
     def exchangeable_moments(self, d):
-        """The values :math:`w^{(1)} = w^{(2)} = 1`."""
+        """The values :math:`w^{(1)} = w^{(2)} = 1`, whatever d is."""
         return 1.0, 1.0
 
     def sample(self, n, d, rng):
-        """Draw n masks with one hidden coordinate each, bool of shape (n, d), True if visible."""
+        """Draw n masks with one hidden coordinate each, bool of shape (n, d), True where visible.
+
+        `rng` and the ValueError for wrong arguments are as for :meth:`MaskLaw.sample`.
+        """
         n, d = positive_integer(n, "n"), self.check(d)
         visible = np.ones((n, d), dtype=bool)
         visible[np.arange(n), as_generator(rng).integers(d, size=n)] = False
@@ -143,6 +160,11 @@ class Bernoulli(_Exchangeable):
     ----------
     mask_rate : float
         The probability p that a coordinate is hidden, in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If the mask rate is not in (0, 1).
     """
 
     mask_rate: float
@@ -155,11 +177,14 @@ class Bernoulli(_Exchangeable):
         return positive_integer(d, "d", minimum=2)
 
     def exchangeable_moments(self, d):
-        """The values :math:`w^{(1)} = q` and :math:`w^{(2)} = q^2`."""
+        """The values :math:`w^{(1)} = q` and :math:`w^{(2)} = q^2`, whatever d is."""
         return 1.0 - self.mask_rate, (1.0 - self.mask_rate) ** 2
 
     def sample(self, n, d, rng):
-        """Draw n masks of independent entries, bool of shape (n, d), True where visible."""
+        """Draw n masks of independent entries, bool of shape (n, d), True where visible.
+
+        `rng` and the ValueError for wrong arguments are as for :meth:`MaskLaw.sample`.
+        """
         n, d = positive_integer(n, "n"), self.check(d)
         return as_generator(rng).random((n, d)) >= self.mask_rate
 
@@ -174,6 +199,11 @@ class Exactly(_Exchangeable):
     ----------
     hidden : int
         The number h of hidden coordinates, below d.
+
+    Raises
+    ------
+    ValueError
+        If `hidden` is not a positive integer.
     """
 
     hidden: int
@@ -197,7 +227,10 @@ class Exactly(_Exchangeable):
         return once, once * (d - self.hidden - 1) / max(d - 2, 1)
 
     def sample(self, n, d, rng):
-        """Draw n masks with h hidden coordinates each, bool of shape (n, d), True if visible."""
+        """Draw n masks with h hidden coordinates each, bool of shape (n, d), True where visible.
+
+        `rng` and the ValueError for wrong arguments are as for :meth:`MaskLaw.sample`.
+        """
         n, d = positive_integer(n, "n"), self.check(d)
         keys = as_generator(rng).random((n, d))
         hidden = np.argpartition(keys, self.hidden - 1, axis=1)[:, : self.hidden]
@@ -260,6 +293,11 @@ class ContiguousBlocks(_Stamps):
     cyclic : bool, default=True
         Whether a run may wrap around from the last coordinate to the first. If it may not, the
         coordinates next to the ends are hidden less often than the others.
+
+    Raises
+    ------
+    ValueError
+        If `length` or `copies` is not a positive integer.
     """
 
     length: int
@@ -297,6 +335,12 @@ class ImageSquares(_Stamps):
         near its border are hidden less often than the others.
     copies : int, default=1
         Squares put down independently; they may overlap.
+
+    Raises
+    ------
+    ValueError
+        If `shape` is not two positive integers, `side` or `copies` is not a positive integer, or a
+        square is not smaller than the image.
     """
 
     shape: tuple[int, int]

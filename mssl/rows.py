@@ -69,7 +69,7 @@ class EntryLaw(ABC):
 
     @abstractmethod
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draw independent entries, ndarray of the given shape."""
+        """Draw independent entries from `rng`, ndarray of the given shape."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Normal(EntryLaw):
         return 0.0
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draw independent entries, ndarray of the given shape."""
+        """Draw independent entries from `rng`, ndarray of the given shape."""
         return rng.standard_normal(shape)
 
 
@@ -96,7 +96,7 @@ class Rademacher(EntryLaw):
         return -2.0
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draw independent entries, ndarray of the given shape."""
+        """Draw independent entries from `rng`, ndarray of the given shape."""
         return 2.0 * rng.integers(0, 2, size=shape) - 1.0
 
 
@@ -111,6 +111,11 @@ class StudentT(EntryLaw):
     ----------
     df : float
         Degrees of freedom :math:`\nu`, above 2, as the variance is infinite otherwise.
+
+    Raises
+    ------
+    ValueError
+        If `df` is not finite and above 2.
     """
 
     df: float
@@ -124,7 +129,7 @@ class StudentT(EntryLaw):
         return 6.0 / (self.df - 4.0) if self.df > 4 else np.inf
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draw independent entries, ndarray of the given shape."""
+        """Draw independent entries from `rng`, ndarray of the given shape."""
         return np.sqrt((self.df - 2.0) / self.df) * rng.standard_t(self.df, size=shape)
 
 
@@ -139,6 +144,11 @@ class SparseGaussian(EntryLaw):
     ----------
     density : float
         The probability p, in (0, 1], that the entry is not zero.
+
+    Raises
+    ------
+    ValueError
+        If `density` is not in (0, 1].
     """
 
     density: float
@@ -153,7 +163,7 @@ class SparseGaussian(EntryLaw):
         return 3.0 / self.density - 3.0
 
     def draw(self, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """Draw independent entries, ndarray of the given shape."""
+        """Draw independent entries from `rng`, ndarray of the given shape."""
         kept = rng.random(shape) < self.density
         return kept * rng.standard_normal(shape) / np.sqrt(self.density)
 
@@ -182,7 +192,24 @@ class RowDistribution(ABC):
         return self.covariance.d
 
     def sample(self, n: int, rng: Seed) -> np.ndarray:
-        """Draw n rows with mean zero, ndarray of shape (n, d)."""
+        """Draw n rows with mean zero.
+
+        Parameters
+        ----------
+        n : int
+            Number of rows.
+        rng : numpy.random.Generator or int
+            Source of randomness, or its seed.
+
+        Returns
+        -------
+        ndarray of shape (n, d)
+
+        Raises
+        ------
+        ValueError
+            If n is not a positive integer, or `rng` is neither a Generator nor a seed.
+        """
         return self._draw(positive_integer(n, "n"), as_generator(rng))
 
     @abstractmethod
@@ -206,7 +233,10 @@ class RowDistribution(ABC):
         return self.covariance.trace()
 
     def resolvent(self, shift: OneOrEach, scale: Number = 1.0) -> Resolvent:
-        """Return the shifted inverse of the covariance."""
+        r"""The shifted inverse of the covariance, :math:`(t\,\Sigma + \Lambda)^{-1}`.
+
+        `shift`, `scale` and errors are those of :meth:`mssl.covariance.Covariance.resolvent`.
+        """
         return self.covariance.resolvent(shift, scale)
 
 
@@ -227,6 +257,11 @@ class IndependentEntries(RowDistribution):
         :math:`\Sigma`, whose own `colour` is the map :math:`z \mapsto Lz`.
     law : EntryLaw
         Law of the entries of z.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model, or `law` no :class:`EntryLaw`.
 
     Notes
     -----
@@ -263,8 +298,14 @@ class ScaleMixture(RowDistribution):
     Parameters
     ----------
     covariance : Covariance
+        :math:`\Sigma`, that of x.
     values : array_like of shape (n_values,)
         Equally likely values of :math:`\tau`, positive; divided by their mean.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model, or a value is not positive and finite.
     """
 
     if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into
@@ -304,6 +345,11 @@ class MultivariateT(RowDistribution):
     df : float
         Degrees of freedom :math:`\nu`, above 2.
 
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model, or `df` is not finite and above 2.
+
     Notes
     -----
     Each coordinate has the law of :class:`StudentT` up to its variance, as it has under
@@ -333,6 +379,11 @@ class MultivariateT(RowDistribution):
         ndarray of shape (levels,)
             Of mean one. As :math:`c f_\nu(c)^{-1}` is a density of :math:`\chi^2_{\nu-2}` up to a
             factor, the mean of a bin is a difference of its distribution function, without error.
+
+        Raises
+        ------
+        ValueError
+            If `levels` is not a positive integer.
         """
         levels = positive_integer(levels, "levels")
         edges = chi2.ppf(np.arange(levels + 1) / levels, self.df)
@@ -363,6 +414,12 @@ class TwoClusters(RowDistribution):
     ----------
     covariance : Spiked
         The covariance of the mixture: the distance of the clusters is a spike in it.
+
+    Raises
+    ------
+    ValueError
+        If `within` is no covariance model, `mean` is not a finite vector of its length other than
+        0, or `scales` are not two positive numbers.
     """
 
     if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into

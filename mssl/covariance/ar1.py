@@ -32,6 +32,11 @@ class AR1(Covariance):
         Number of coordinates, at least 2.
     rho : float
         Correlation of neighbours, in (-1, 1).
+
+    Raises
+    ------
+    ValueError
+        If d is not an integer of at least 2, or `rho` not in (-1, 1).
     """
 
     d: int

@@ -40,7 +40,7 @@ class Resolvent:
     Attributes
     ----------
     shift : float, complex or ndarray of shape (n_features,)
-        The diagonal of :math:`\Lambda`.
+        The diagonal of :math:`\Lambda`, in the units of :math:`t\,\Sigma`; R has one over these.
     scale : float or complex
         The factor :math:`t`.
     diagonal : ndarray of shape (n_features,)
@@ -160,11 +160,14 @@ class Population(Protocol):
         ...
 
     def sample(self, n: int, rng: Seed) -> Array:
-        """Draw n rows with mean 0 and this covariance, ndarray of shape (n, n_features)."""
+        """Draw n rows of mean 0 from `rng` with this covariance, ndarray of shape (n, d)."""
         ...
 
     def resolvent(self, shift: OneOrEach, scale: Number = 1.0) -> Resolvent:
-        r"""The shifted inverse :math:`(t\,\Sigma + \Lambda)^{-1}`."""
+        r"""The shifted inverse :math:`(t\,\Sigma + \Lambda)^{-1}`.
+
+        `shift` is the diagonal of :math:`\Lambda`, `scale` the factor t.
+        """
         ...
 
 
@@ -179,7 +182,8 @@ class Covariance(ABC):
     * ``_resolvent``, the shifted inverse (see :class:`Resolvent`),
     * ``examples``, a few small instances on which every registered test runs;
 
-    all theory follows. No structured model forms a (d, d) array, except in :meth:`dense`.
+    all theory follows. No structured model forms a (d, d) array, except in :meth:`dense`. Entries
+    have the units of the data squared, and so have ridges and errors.
     """
 
     _registered: list[type[Covariance]] = []  # noqa: RUF012 - shared by all subclasses on purpose
@@ -258,6 +262,11 @@ class Covariance(ABC):
         Returns
         -------
         ndarray of shape (n_samples, n_features)
+
+        Raises
+        ------
+        ValueError
+            If n is not a positive integer, or `rng` is neither a Generator nor a seed.
         """
         n = positive_integer(n, "n")
         return self.colour(as_generator(rng).standard_normal((n, self.n_noise)))
@@ -268,13 +277,20 @@ class Covariance(ABC):
         Parameters
         ----------
         shift : float, complex or ndarray of shape (n_features,)
-            Diagonal of :math:`\Lambda`. Either zero or nowhere zero.
+            Diagonal of :math:`\Lambda`, in the units of :math:`t\,\Sigma`. Either zero or nowhere
+            zero.
         scale : float or complex, default=1.0
             The factor t.
 
         Returns
         -------
         Resolvent
+
+        Raises
+        ------
+        ValueError
+            If `shift` has another shape, or is not constant and the model takes no other: a
+            :class:`Circulant` of d above 4000.
         """
         values = np.asarray(shift)
         if values.ndim == 1 and values.shape != (self.d,):
@@ -348,5 +364,5 @@ def row_products(a: Array, b: Array) -> Array:
 
 
 def columns(v: Array, like: Array) -> Array:
-    """Shape the vector v so that it multiplies the rows of an array of one or two axes."""
+    """The vector v shaped to multiply the rows of `like`, an array of one or two axes."""
     return v if like.ndim == 1 else v[:, None]

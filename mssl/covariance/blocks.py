@@ -37,6 +37,12 @@ class Blocks(Covariance):
         of size :math:`m_b`.
     variances : float or array-like of shape (n_blocks,), default=1.0
         The variance :math:`v_b` of the coordinates of each group, positive.
+
+    Raises
+    ------
+    ValueError
+        If `sizes` are not positive integers, the other two do not fit them, a correlation is out of
+        its range or a variance is not positive.
     """
 
     if TYPE_CHECKING:  # what may be passed; the fields below hold what it was made into

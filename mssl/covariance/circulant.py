@@ -36,6 +36,12 @@ class Circulant(Covariance):
     first_row : array-like of shape (n_features,)
         The row c, with :math:`c_j = c_{d-j}` and a non-negative Fourier transform.
 
+    Raises
+    ------
+    ValueError
+        If `first_row` is not finite or not symmetric, or its Fourier transform is negative
+        somewhere.
+
     Notes
     -----
     A shift that is not constant breaks the symmetry: such a resolvent is computed with a (d, d)

@@ -30,6 +30,11 @@ class Dense(Covariance):
     matrix : array-like of shape (n_features, n_features)
         Symmetric and positive semi-definite.
 
+    Raises
+    ------
+    ValueError
+        If `matrix` is not square, finite, symmetric and positive semi-definite.
+
     Notes
     -----
     Construction costs one symmetric eigendecomposition; a resolvent with a constant shift then

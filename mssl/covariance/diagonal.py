@@ -28,6 +28,11 @@ class Diagonal(Covariance):
     variances : array-like of shape (n_features,)
         Variances, not negative.
 
+    Raises
+    ------
+    ValueError
+        If `variances` is not a vector of finite numbers that are not negative.
+
     Examples
     --------
     >>> from mssl.covariance import Diagonal
@@ -65,7 +70,7 @@ class Diagonal(Covariance):
         return columns(self.variances, x) * x
 
     def colour(self, z: Array) -> Array:
-        r"""Rows :math:`\sigma_k z_k`."""
+        r"""Rows :math:`\sigma_k z_k` from white noise z."""
         return z * np.sqrt(self.variances)
 
     def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
@@ -103,6 +108,11 @@ class Isotropic(Covariance):
         Number of coordinates.
     variance : float, default=1.0
         The common variance, positive.
+
+    Raises
+    ------
+    ValueError
+        If d is not a positive integer, or the variance not positive and finite.
     """
 
     d: int

@@ -29,6 +29,11 @@ class Scaled(Covariance):
     scales : float or array-like of shape (n_features,)
         The factors :math:`c_k`, positive.
 
+    Raises
+    ------
+    ValueError
+        If `base` is no covariance model, or `scales` are not positive, one or one a coordinate.
+
     Notes
     -----
     :math:`(t\,C\Sigma_0C + \Lambda)^{-1} = C^{-1}(t\,\Sigma_0 + C^{-2}\Lambda)^{-1}C^{-1}`, so that
@@ -80,7 +85,7 @@ class Scaled(Covariance):
         return columns(self.scales, x) * self.base.apply(columns(self.scales, x) * x)
 
     def colour(self, z: Array) -> Array:
-        """Rows of the base, multiplied by the scales."""
+        """Rows that the base makes of z, multiplied by the scales."""
         return self.base.colour(z) * self.scales
 
     def _unfolded(self) -> tuple[Covariance, Array, Array]:

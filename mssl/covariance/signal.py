@@ -60,7 +60,7 @@ class Signal:
 
 
 def in_unit(signal: AnySignal, unit: float) -> Signal:
-    """The same for R divided by a unit of variance."""
+    """The `signal` for R divided by a unit of variance."""
     return Signal(
         diagonal=signal.diagonal,
         sandwich=signal.sandwich / unit,
@@ -103,12 +103,18 @@ AnySignal = Signal | _Differences
 
 
 def signal_by_differences(resolvent: Resolvent) -> AnySignal:
-    """By :math:`t\\,\\Sigma R = I - \\Lambda R`: for shifts that are zero, negative or complex."""
+    r"""By :math:`t\,\Sigma R = I - \Lambda R`.
+
+    For a resolvent at a shift that is zero, negative or complex.
+    """
     return _Differences(resolvent)
 
 
 def signal_by_columns(resolvent: Resolvent, little: float = LITTLE) -> AnySignal:
-    r"""By differences, and from the columns of R of the coordinates where these lose digits.
+    r"""By differences, and from columns of R where these lose digits.
+
+    These are the coordinates of which :math:`(t\,\Sigma R)_{kk}` of the resolvent is below
+    `little`.
 
     .. math:: R_{jk} = -(t\,\Sigma R)_{jk}/\Lambda_j \quad (j \ne k), \qquad
               (t\,\Sigma R)_{kj} = (t\,\Sigma R)_{jk}\,\Lambda_k/\Lambda_j

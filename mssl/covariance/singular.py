@@ -77,7 +77,8 @@ def spiked_limit(core: Covariance, loadings: np.ndarray) -> Resolvent | None:
               \begin{pmatrix} T \\ K \end{pmatrix}
 
     with the projector N on the kernel of :math:`\Sigma_0`, its pseudo-inverse G, the unit columns
-    U of L and their strengths :math:`\Theta`, :math:`T = (NU)^+`, :math:`K = U^\top G`,
+    U of L (the `loadings`) and their strengths :math:`\Theta`, :math:`T = (NU)^+`,
+    :math:`K = U^\top G`,
     :math:`C = \Theta^{-1} + U^\top GU`, and F the inverse of C within the kernel of NU. It is the
     Woodbury identity for :math:`N/\epsilon + G`, in which all powers of :math:`1/\epsilon` cancel
     on vectors outside the kernel :math:`P = N - NU\,T` of the sum.
@@ -128,7 +129,10 @@ def spiked_limit(core: Covariance, loadings: np.ndarray) -> Resolvent | None:
 def rescaled(
     resolvent: Resolvent, factors: np.ndarray, shift: OneOrEach, scale: Number
 ) -> Resolvent:
-    """The resolvent with rows and columns multiplied by the factors, for another shift."""
+    """The resolvent with rows and columns multiplied by the factors.
+
+    Its `shift` and `scale` are as given.
+    """
     f = factors
     return replace(
         resolvent,

@@ -36,6 +36,13 @@ class Spiked(Covariance):
     directions : array-like of shape (n_features, r)
         The unit columns :math:`u_i`. They need not be orthogonal.
 
+    Raises
+    ------
+    ValueError
+        If `base` is no covariance model, a column of `directions` has not the length 1 or the
+        number of coordinates of the base, or `strengths` are not one a column, finite and not
+        negative.
+
     Notes
     -----
     The resolvent follows from that of the base by the Woodbury identity; cost and memory are
