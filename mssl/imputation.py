@@ -92,6 +92,12 @@ def regression_precision(model: MaskedRegression) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_features, n_features)
+        In units of one over X squared.
+
+    Raises
+    ------
+    ValueError
+        If `model` is neither, not fitted, or fitted with a mask rate.
     """
     if not isinstance(model, MaskedRegression | MaskedRegressionCV):
         raise ValueError(
@@ -110,7 +116,7 @@ def drop_at_random(X, mask_rate: float, rng: np.random.Generator | int) -> np.nd
     ----------
     X : array-like of shape (n_rows, n_features)
     mask_rate : float
-        Probability of each entry to be missing, between 0 and 1.
+        Probability of each entry to be missing, in (0, 1).
     rng : Generator or int
 
     Returns
@@ -118,6 +124,11 @@ def drop_at_random(X, mask_rate: float, rng: np.random.Generator | int) -> np.nd
     ndarray of shape (n_rows, n_features)
         With NaN in the holes. Every row keeps at least one entry: a row that would lose all keeps
         a random one.
+
+    Raises
+    ------
+    ValueError
+        If the rate is not in (0, 1), X is no matrix or has infinite entries, or `rng` is no seed.
 
     Examples
     --------
@@ -147,7 +158,7 @@ def conditional_fill(X, precision) -> np.ndarray:
     X : array-like of shape (n_rows, n_features)
         NaN marks a hole. Of mean zero.
     precision : array-like of shape (n_features, n_features)
-        Q, symmetric and positive definite.
+        Q, symmetric and positive definite; in any unit, which cancels.
 
     Returns
     -------
@@ -210,6 +221,11 @@ def single_fill(X, coef) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_rows, n_features)
+
+    Raises
+    ------
+    ValueError
+        As :func:`conditional_fill`, of A in place of Q.
     """
     filled = _rows_with_missing(X)
     coef = _square_for(filled, coef, "coef")
@@ -241,6 +257,13 @@ def expected_moments(X, precision) -> tuple[np.ndarray, np.ndarray]:
         Mean over the rows of the first.
     moment : ndarray of shape (n_features, n_features)
         Mean over the rows of the second.
+
+    Raises
+    ------
+    ValueError
+        As :func:`conditional_fill`, or if X has no row, or squares that overflow.
+    numpy.linalg.LinAlgError
+        As :func:`conditional_fill`.
 
     References
     ----------
@@ -343,7 +366,7 @@ class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     mean_ : ndarray of shape (n_features,)
         What was subtracted.
     precision_ : ndarray of shape (n_features, n_features)
-        Q.
+        Q, in units of one over X squared.
     n_complete_ : int
         Number of complete rows, those that it learned from (at first, if there are rounds).
 
@@ -405,8 +428,9 @@ class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X has a single row, if a column is all holes, if fewer than two rows are complete
-            and `rounds` is 0 or there are several ridges, or if a parameter is out of range.
+            If X has a single row or infinite entries, if a column is all holes, if fewer than two
+            rows are complete and `rounds` is 0 or there are several ridges, or if a parameter is
+            out of range.
         """
         rounds = positive_integer(self.rounds, "rounds", minimum=0)
         center = true_or_false(self.center, "center")
@@ -460,6 +484,11 @@ class MaskedImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples, n_features)
             Observed entries are returned as they are, to the last bit.
+
+        Raises
+        ------
+        ValueError
+            If the imputer is not fitted, or X has another number of columns or infinite entries.
         """
         check_is_fitted(self)
         X = validate_data(

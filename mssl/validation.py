@@ -42,14 +42,14 @@ UNDERFLOW = np.finfo(float).tiny / np.finfo(float).eps  # squares below this hav
 
 
 def positive_integer(value: object, name: str, minimum: int = 1) -> int:
-    """Return `value` as an int of at least `minimum`, or raise ValueError."""
+    """Return `value` as an int of at least `minimum`, or raise ValueError that calls it `name`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {value!r}.")
     return int(value)
 
 
 def non_negative(value: object, name: str) -> float:
-    """Return `value` as a finite float that is at least 0, or raise ValueError."""
+    """Return `value` as a finite float that is at least 0, or raise ValueError about `name`."""
     number = real_number(value, name)
     if not np.isfinite(number) or number < 0:
         raise ValueError(f"{name} must be finite and not negative, got {number:g}.")
@@ -57,7 +57,10 @@ def non_negative(value: object, name: str) -> float:
 
 
 def open_unit(value: object, name: str, *, zero_allowed: bool = False) -> float:
-    """Return `value` as a float in (0, 1), or [0, 1) if zero is allowed, or raise ValueError."""
+    """Return `value` as a float in (0, 1), or raise ValueError about `name`.
+
+    With `zero_allowed` the interval is [0, 1).
+    """
     number = non_negative(value, name)
     if not number < 1.0 or (number == 0.0 and not zero_allowed):
         interval = "[0, 1)" if zero_allowed else "(0, 1)"
@@ -67,7 +70,7 @@ def open_unit(value: object, name: str, *, zero_allowed: bool = False) -> float:
 
 
 def real_number(value: object, name: str) -> float:
-    """Return `value` as a float, or raise ValueError."""
+    """Return `value` as a float, or raise ValueError about `name`."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -76,7 +79,7 @@ def real_number(value: object, name: str) -> float:
 
 
 def positive(value: object, name: str) -> float:
-    """Return `value` as a finite float above 0, or raise ValueError."""
+    """Return `value` as a finite float above 0, or raise ValueError about `name`."""
     number = real_number(value, name)
     if not np.isfinite(number) or number <= 0:
         raise ValueError(f"{name} must be positive and finite, got {number:g}.")
@@ -84,7 +87,10 @@ def positive(value: object, name: str) -> float:
 
 
 def real_copy(values: Any, name: str) -> np.ndarray:
-    """Return a copy of `values` as a float array of any shape; refuse complex ones as well."""
+    """Return a copy of `values` as a float array of any shape.
+
+    ValueError about `name` unless they are real numbers; complex ones are refused as well.
+    """
     if hasattr(values, "dtype") and np.iscomplexobj(values):
         raise ValueError(f"{name} must be real, but its entries are complex; take the real part.")
     return np.array(real_array(values, name))
@@ -93,7 +99,7 @@ def real_copy(values: Any, name: str) -> np.ndarray:
 def covariance_model(
     value: T, name: str = "covariance", needs: tuple[str, ...] = ("resolvent",)
 ) -> T:
-    """Return `value` if it has `d` and the methods in `needs`, or raise ValueError."""
+    """Return `value` if it has `d` and the methods in `needs`, or raise ValueError about `name`."""
     methods = all(callable(getattr(value, method, None)) for method in needs)
     if not methods or not isinstance(getattr(value, "d", None), numbers.Integral):
         kind = value.__name__ if isinstance(value, type) else type(value).__name__
@@ -105,7 +111,10 @@ def covariance_model(
 
 
 def data_matrix(X: object, least: int = 2) -> np.ndarray:
-    """Return X as a finite float matrix of at least `least` (1 or 2) rows and columns, or raise."""
+    """Return X as a finite float matrix of at least `least` (1 or 2) rows and columns.
+
+    ValueError for anything else, and for a masked array that hides entries.
+    """
     no_masked_entries(X)
     X = real_array(X, "X")
     if X.ndim != 2 or min(X.shape) < least:
@@ -118,9 +127,10 @@ def data_matrix(X: object, least: int = 2) -> np.ndarray:
 
 
 def no_masked_entries(X: object, name: str = "X") -> None:
-    """Refuse a numpy masked array that hides entries; one whose mask hides nothing is fine.
+    """ValueError about `name` if X is a numpy masked array that hides entries.
 
-    Reading it as numbers would take whatever stands under the mask for data.
+    Reading it as numbers would take whatever stands under the mask for data. A mask that hides
+    nothing is fine.
     """
     if not isinstance(X, np.ma.MaskedArray):
         return
@@ -134,7 +144,10 @@ def no_masked_entries(X: object, name: str = "X") -> None:
 
 
 def finite_vector(values: object, name: str) -> np.ndarray:
-    """Return `values` as a read-only one-dimensional float array without NaN or infinity."""
+    """Return `values` as a read-only one-dimensional float array.
+
+    ValueError about `name` if it is empty, or holds NaN or infinity.
+    """
     array = real_copy(values, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name} must be a non-empty vector, got shape {array.shape}.")
@@ -146,7 +159,10 @@ def finite_vector(values: object, name: str) -> np.ndarray:
 
 
 def positive_vector(values: object, name: str, *, zero_allowed: bool = False) -> np.ndarray:
-    """Return `values` as a read-only vector of positive (or non-negative) numbers."""
+    """Return `values` as a read-only vector of positive numbers, 0 among them if `zero_allowed`.
+
+    ValueError about `name` if it is no such vector.
+    """
     array = finite_vector(values, name)
     bad = array < 0 if zero_allowed else array <= 0
     if bad.any():
@@ -157,7 +173,10 @@ def positive_vector(values: object, name: str, *, zero_allowed: bool = False) ->
 
 
 def unit_columns(directions: object, d: int, name: str = "directions") -> np.ndarray:
-    """Return `directions` as a read-only (d, r) array whose columns have length 1."""
+    """Return `directions` as a read-only (d, r) array.
+
+    ValueError about `name` unless its columns have length 1.
+    """
     array = real_copy(directions, name)
     if array.ndim != 2 or array.shape[0] != d:
         raise ValueError(
@@ -178,7 +197,7 @@ def unit_columns(directions: object, d: int, name: str = "directions") -> np.nda
 
 
 def real_array(values: object, name: str) -> np.ndarray:
-    """Return `values` as a float array of any shape, or raise ValueError."""
+    """Return `values` as a float array of any shape, or raise ValueError about `name`."""
     try:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError):
@@ -190,14 +209,21 @@ def real_array(values: object, name: str) -> np.ndarray:
 
 
 def true_or_false(value: object, name: str) -> bool:
-    """Return `value` as a bool; refuse whatever merely counts as true, such as 'no'."""
+    """Return `value` as a bool, or raise ValueError about `name`.
+
+    What merely counts as true, such as 'no', is refused.
+    """
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name} must be True or False, got {value!r}.")
     return bool(value)
 
 
 def ridge_of_method(method: object, ridge: object, methods: tuple[str, ...]) -> float:
-    """The ridge of masked regression, 0 for other methods, which take none; both checked."""
+    """The ridge of masked regression, 0 for other methods, which take none.
+
+    ValueError for a `method` that is none of `methods`, a ridge that is missing or out of range,
+    and one that is given where it has no meaning.
+    """
     if not isinstance(method, str) or method not in methods:
         got = repr(method) if isinstance(method, str) else type(method).__name__
         raise ValueError(f"method must be one of {methods}, got {got}.")
@@ -228,7 +254,10 @@ def first_few(indices: Iterable[int]) -> str:
 
 
 def as_generator(rng: object) -> np.random.Generator:
-    """Return a Generator from a Generator or an integer seed; refuse unseeded randomness."""
+    """Return a Generator from `rng`, which is one or an integer seed.
+
+    ValueError for anything else: unseeded randomness is refused.
+    """
     if isinstance(rng, np.random.Generator):
         return rng
     if isinstance(rng, numbers.Integral) and not isinstance(rng, bool):
@@ -240,9 +269,10 @@ def as_generator(rng: object) -> np.random.Generator:
 
 
 def squares_in_range(X: Array, energies: Array, ridge: float) -> None:
-    """Refuse X if its squares, of the given means by feature, leave the range of floats.
+    """ValueError if squares of X, whose means by feature are `energies`, leave the range of floats.
 
-    That is overflow, underflow, and features without variation where nothing penalises them.
+    That is overflow, underflow, and features without variation where nothing penalises them, at a
+    `ridge` of 0.
     """
     if not np.isfinite(energies).all():
         raise ValueError("the squares of X overflow; rescale X to values of moderate size.")

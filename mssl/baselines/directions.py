@@ -41,7 +41,10 @@ class Directions:
     pattern: np.ndarray
 
     def overlaps(self, x) -> np.ndarray:
-        """Squared cosines of filter, symmetric vector and pattern with x, of shape (3,)."""
+        """Squared cosines of filter, symmetric vector and pattern with x, of shape (3,).
+
+        ValueError unless x is a finite vector of shape (n_features,) other than 0.
+        """
         x = finite_vector(x, "x")
         if x.shape != self.filter.shape or not x.any():
             raise ValueError(
@@ -63,29 +66,35 @@ def leading_directions(
 ) -> tuple[Directions, ...]:
     r"""The strongest directions that a method finds.
 
+    Implements :theorem:`prop-symmetrised`.
+
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Finite rows, one a sample.
     method : {"masked_regression", "pca", "correlation_pca", "factor_analysis"}
         Eigenvectors of A_hat, of S, of the correlation matrix, or the columns of the loadings of
         a maximum-likelihood factor analysis with `rank` factors, the strongest first.
     ridge : float, optional
-        Needed for "masked_regression", and for it alone.
+        Needed for "masked_regression", and for it alone; in units of X squared.
     rank : int, default=1
         Number of directions.
     max_iter : int, default=5000
         For "factor_analysis" only, as `tol` is: see :func:`factor_precision`.
     tol : float, default=1e-8
+        For "factor_analysis" only.
 
     Returns
     -------
     tuple of Directions
+        `count` of them, the strongest first.
 
     Raises
     ------
     ValueError
         If X has fewer directions than `rank`, to working precision; if a column is zero
-        ("correlation_pca") or constant ("factor_analysis"); or if an argument is out of range.
+        ("correlation_pca") or constant ("factor_analysis"); or if X is not finite or an argument is
+        out of range.
     ConvergenceError
         If the iterations of "factor_analysis" did not converge.
 

@@ -82,7 +82,9 @@ class _Deviance:
 def factor_model(X, rank, max_iter, tol, least_noise):
     """Scales of the columns, shares of noise, the first eigenvalues and all eigenvectors.
 
-    The eigenvectors, in rows, are those of the correlation matrix in weighted coordinates.
+    The eigenvectors, in rows, are those of the correlation matrix of X in weighted coordinates.
+    `rank`, `max_iter`, `tol`, `least_noise`, ValueError and ConvergenceError are those of
+    :func:`factor_precision`.
     """
     max_iter, tol = positive_integer(max_iter, "max_iter"), positive(tol, "tol")
     if open_unit(least_noise, "least_noise") < _FAINTEST:

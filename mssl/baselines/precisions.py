@@ -22,12 +22,18 @@ def masked_predictor(precision) -> np.ndarray:
     Parameters
     ----------
     precision : array-like of shape (n_features, n_features)
-        Q, symmetric, with a positive diagonal.
+        Q, symmetric, with a positive diagonal; its unit cancels.
 
     Returns
     -------
     ndarray of shape (n_features, n_features)
         Column k predicts coordinate k; the diagonal is zero.
+
+    Raises
+    ------
+    ValueError
+        If Q is not a finite, square matrix, or its diagonal not positive, or next to nothing beside
+        other entries.
 
     Examples
     --------
@@ -56,6 +62,12 @@ def precision_error(precision, covariance) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_features,)
+        In the units of Sigma.
+
+    Raises
+    ------
+    ValueError
+        As :func:`masked_predictor`, or if `covariance` is no population of as many coordinates.
     """
     residual = _residual_map(precision)
     covariance_model(covariance, needs=("apply",))
@@ -97,8 +109,9 @@ def pca_precision(X, rank: int, *, standardize: bool = False, noise: bool = True
     Raises
     ------
     ValueError
-        If r components leave no noise, to working precision, and `noise` is True; if X has fewer
-        than r of them; or if a column is zero and `standardize` is True.
+        If X is not finite or r not in its range; if r components leave no noise, to working
+        precision, and `noise` is True; if X has fewer than r of them; or if a column is zero and
+        `standardize` is True.
 
     Notes
     -----
@@ -139,6 +152,7 @@ def factor_precision(
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        Finite rows, one a sample.
     rank : int
         r, at least 1 and below both n_samples and n_features.
     max_iter : int, default=5000
@@ -154,11 +168,13 @@ def factor_precision(
     Returns
     -------
     ndarray of shape (n_features, n_features)
+        In units of one over those of X squared.
 
     Raises
     ------
     ValueError
-        If a column is constant, or if the likelihood has no bound; see the Notes.
+        If X is not finite, a column is constant, an argument is out of range, or the likelihood has
+        no bound; see the Notes.
     ConvergenceError
         If the iterations did not converge.
 

@@ -19,7 +19,10 @@ def own_unit(X):
 
 
 def root_mean_squares(X, purpose):
-    """Root mean square of each column, at any size; refuse columns of zeros."""
+    """Root mean square of each column of X, at any size.
+
+    ValueError if a column is zero, where it must vary to do what `purpose` says.
+    """
     peaks = np.abs(X).max(axis=0)
     if not np.all(peaks > 0):
         raise ValueError(
@@ -30,7 +33,10 @@ def root_mean_squares(X, purpose):
 
 
 def checked_rows(X):
-    """X as a finite matrix; refuse hidden entries, which would be read as if they were visible."""
+    """X as a finite matrix, or ValueError.
+
+    Hidden entries of a masked array are refused: they would be read as if they were visible.
+    """
     if np.ma.is_masked(X):
         raise ValueError(
             "X is a masked array with hidden entries, which are needed here; fill them first, for "

@@ -70,6 +70,11 @@ class PatchPopulation(RowDistribution):
     covariance : Dense
         The population's exact covariance.
 
+    Raises
+    ------
+    ValueError
+        If `size` is below 2 or does not fit into the photographs.
+
     Notes
     -----
     The mean of each *pixel over patches* is removed, not the mean of each *patch over pixels*: a
@@ -152,6 +157,7 @@ def patch_population(size: int = 12) -> PatchPopulation:
     Parameters
     ----------
     size : int
+        Side of a patch, at least 2.
 
     Returns
     -------
@@ -179,10 +185,17 @@ def patch_covariance(size: int = 12) -> Covariance:
     Parameters
     ----------
     size : int
+        Side of a patch, at least 2.
 
     Returns
     -------
     Dense
+        Of trace d: in units of the mean variance of a pixel.
+
+    Raises
+    ------
+    ValueError
+        As :func:`patch_population`.
     """
     return patch_population(size).covariance
 
@@ -193,12 +206,20 @@ def sample_patches(n: int, rng: np.random.Generator | int, size: int = 12) -> np
     Parameters
     ----------
     n : int
+        Number of patches.
     rng : Generator or int
+        Source of randomness, or its seed.
     size : int
+        Side of a patch, at least 2.
 
     Returns
     -------
     ndarray of shape (n, size**2)
+
+    Raises
+    ------
+    ValueError
+        As :func:`patch_population`, or if n is not a positive integer or `rng` no seed.
 
     Examples
     --------
@@ -214,6 +235,7 @@ def image_patches(size: int = 12, stride: int = 1) -> np.ndarray:
     Parameters
     ----------
     size : int
+        Side of a patch, at least 2.
     stride : int
         Distance of neighbouring patches. At stride 1 this is the whole population, 600 MB at
         size 12; larger strides give fewer patches that overlap less.
@@ -222,6 +244,11 @@ def image_patches(size: int = 12, stride: int = 1) -> np.ndarray:
     -------
     ndarray of shape (n_patches, size**2)
         Centred and scaled by the moments of the whole population, whatever the stride.
+
+    Raises
+    ------
+    ValueError
+        As :func:`patch_population`, or if `stride` is not a positive integer.
 
     Examples
     --------
@@ -241,10 +268,17 @@ def border_distance(size: int = 12) -> np.ndarray:
     Parameters
     ----------
     size : int
+        Side of a patch.
 
     Returns
     -------
-    ndarray of shape (size**2,)
+    ndarray of int of shape (size**2,)
+        In pixels, row after row.
+
+    Raises
+    ------
+    ValueError
+        If `size` is not a positive integer.
 
     Examples
     --------

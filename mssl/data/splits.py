@@ -20,12 +20,20 @@ def real_data(name: str, size: int = 8) -> RealTable | PatchPopulation:
     Parameters
     ----------
     name : {"patches", "digits", "prices"}
+        One of ``DATA_SETS``.
     size : int, default=8
         Side of a patch, for "patches" alone.
 
     Returns
     -------
     RealTable or PatchPopulation
+
+    Raises
+    ------
+    ValueError
+        If there is no data set of that name, or no patches of that size.
+    ModuleNotFoundError
+        If the package that brings the data is not installed.
 
     Examples
     --------
@@ -69,6 +77,11 @@ def split_rows(
     -------
     train : ndarray of shape (n_samples, n_features)
     test : ndarray of shape (n_test, n_features)
+
+    Raises
+    ------
+    ValueError
+        If `world` is none of the two, a number is not positive, or a table has fewer rows.
     """
     n, n_test = positive_integer(n_samples, "n_samples"), positive_integer(n_test, "n_test")
     _known(world)
@@ -93,15 +106,22 @@ def split_moment(
     Parameters
     ----------
     world : RealTable or PatchPopulation
+        From a table rows are drawn without replacement, from the patches with.
     n_samples : int
-        At least 2 and below the number of rows of a table.
+        Number of training rows, at least 2 and below the number of rows of a table.
     rng : Generator or int
+        Source of randomness, or its seed.
 
     Returns
     -------
     train : ndarray of shape (n_samples, n_features)
     moment : ndarray of shape (n_features, n_features)
         For patches that of the whole population, whose size makes the difference negligible.
+
+    Raises
+    ------
+    ValueError
+        If `world` is none of the two, or n_samples is out of its range.
     """
     n = positive_integer(n_samples, "n_samples", minimum=2)
     _known(world)
@@ -126,10 +146,17 @@ def held_out_error(coef: np.ndarray, moment: np.ndarray) -> float:
     coef : ndarray of shape (d, d)
         A, whose column k predicts coordinate k.
     moment : ndarray of shape (d, d)
+        :math:`\tilde S`, for example of :func:`split_moment`.
 
     Returns
     -------
     float
+        In the units of the moments.
+
+    Raises
+    ------
+    ValueError
+        If the two are not finite, real, square matrices of one size.
 
     Examples
     --------

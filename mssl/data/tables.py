@@ -33,8 +33,9 @@ class RealTable:
     Parameters
     ----------
     name : str
+        What messages call it.
     rows : ndarray of shape (n_rows, d)
-        Centred and scaled; read-only.
+        Centred and scaled, without a unit; read-only.
     places : ndarray of shape (d,)
         Position of each coordinate in the picture that a row stands for, row after row of pixels.
     shape : tuple of int
@@ -43,6 +44,12 @@ class RealTable:
         Where the data come from, and on what terms.
     ordered : bool
         Whether the order of the rows means something (time).
+
+    Raises
+    ------
+    ValueError
+        If `rows` are no finite matrix, `shape` is not two positive integers, or `places` are not
+        one pixel of such a picture for each column.
     """
 
     name: str
@@ -99,11 +106,17 @@ class RealTable:
         return np.einsum("ij,ij->i", self.rows @ np.linalg.inv(self.moment), self.rows) / self.d
 
     def shuffled(self, rng: np.random.Generator | int) -> np.ndarray:
-        """Return all rows in random order, ndarray of shape (n_rows, d)."""
+        """Return all rows in random order, ndarray of shape (n_rows, d).
+
+        `rng` is a Generator or an integer seed, ValueError otherwise.
+        """
         return self.rows[as_generator(rng).permutation(len(self.rows))]
 
     def picture(self, values: np.ndarray) -> np.ndarray:
-        """Put one value a coordinate into the picture; NaN where there is no coordinate."""
+        """Put one value a coordinate into the picture, ndarray of `shape`; NaN where there is none.
+
+        ValueError unless `values` are one number, or of shape (d,).
+        """
         values = real_copy(values, "values")
         if values.shape not in ((), (self.d,)):
             raise ValueError(f"values must have shape ({self.d},), got {values.shape}.")

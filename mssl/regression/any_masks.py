@@ -68,16 +68,22 @@ def best_predictor(second_moment, law: MaskLaw, ridge: float = 0.0) -> Array:
     Parameters
     ----------
     second_moment : array-like of shape (n_features, n_features)
-        S, of a sample or of a population.
+        S, of a sample or of a population; symmetric.
     law : MaskLaw
         What is hidden.
     ridge : float, default=0.0
-        :math:`\lambda \ge 0`.
+        :math:`\lambda \ge 0`, in the units of S.
 
     Returns
     -------
     ndarray of shape (n_features, n_features)
         Column k predicts coordinate k from the visible ones, the hidden ones being 0.
+
+    Raises
+    ------
+    ValueError
+        If S is not a finite, symmetric matrix, `law` is no mask law or does not fit its size, the
+        ridge is negative, or the equations are singular to working precision.
 
     Notes
     -----
@@ -140,6 +146,13 @@ def hidden_error(coef, second_moment, law: MaskLaw) -> Array:
     Returns
     -------
     ndarray of shape (n_features,)
+        In the units of S.
+
+    Raises
+    ------
+    ValueError
+        If S is not a finite, symmetric matrix, A not a finite one of its shape, or `law` is no mask
+        law or does not fit its size.
     """
     S = _moment(second_moment)
     d = _check_law(law).check(len(S))
@@ -179,12 +192,19 @@ def masked_regression(X, law: MaskLaw, ridge: float = 1.0) -> np.ndarray:
     law : MaskLaw
         What is hidden, from :mod:`mssl.masks`.
     ridge : float, default=1.0
-        The penalty :math:`\lambda \ge 0`.
+        The penalty :math:`\lambda \ge 0`, in units of X squared.
 
     Returns
     -------
     ndarray of shape (n_features, n_features)
         Column k predicts feature k from the visible ones, the hidden ones being 0.
+
+    Raises
+    ------
+    ValueError
+        If X has NaN, infinite or masked entries or fewer than two rows, `law` is no mask law or
+        does not fit the number of features, the ridge is negative, or the problem is singular to
+        working precision.
 
     Notes
     -----

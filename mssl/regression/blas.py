@@ -57,6 +57,8 @@ class DigitsLost(Exception):
 def invert(matrix):
     """Overwrite a positive definite matrix, given by its lower triangle, by its inverse.
 
+    `DigitsLost` if rounding would take too much of it.
+
     A diagonal entry times that of the inverse, the second result, is the inverse of the part of
     the entry that the other rows do not explain. Rounding errors are as many times larger. The
     product does not change when features are rescaled.
@@ -78,10 +80,11 @@ def mean_squares(X):
 
 
 def fingerprint(X, energies):
-    """One number a row that any change of the row would change, a fingerprint of X.
+    """One number a row that any change of the row would change, and the weights of the columns.
 
     The weights are random, so that neither flipped signs nor exchanged entries cancel, and in
-    units of the columns, so that no column drowns in the rounding of another.
+    units of the columns, whose mean squares are `energies`, so that no column drowns in the
+    rounding of another.
     """
     weights = np.random.default_rng(0).uniform(1.0, 2.0, X.shape[1])
     weights /= np.sqrt(np.where(energies > UNDERFLOW, energies, 1.0))

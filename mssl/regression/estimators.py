@@ -29,14 +29,14 @@ class MaskedRegression(MaskedBase):
        \tfrac1n \lVert X - XA \rVert_F^2 + \lambda \lVert A \rVert_F^2 = I - Q D^{-1}, \qquad
        Q = (\tfrac1n X^\top X + \lambda I)^{-1}, \quad D = \operatorname{diag}(Q)
 
-    Implements :theorem:`thm-closed-form`, :theorem:`prop-residual` and
+    Implements :theorem:`thm-closed-form`, :theorem:`prop-residual`, :theorem:`prop-ease` and
     :theorem:`thm-mask-closed`.
 
     Parameters
     ----------
     ridge : float, default=1.0
-        The penalty :math:`\lambda \ge 0`; it must be positive when there are not more samples
-        than features, unless a mask rate is given.
+        The penalty :math:`\lambda \ge 0`, in units of X squared; it must be positive when there are
+        not more samples than features, unless a mask rate is given.
     mask_rate : float or None, default=None
         None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
         each coordinate independently with that probability; see the Notes.
@@ -47,11 +47,13 @@ class MaskedRegression(MaskedBase):
         :math:`\hat A`; column k predicts feature k, the diagonal is exactly 0. Not symmetric.
         Read-only. With fewer samples than features it is formed on first access.
     D_ : ndarray of shape (n_features,)
-        The diagonal of :math:`Q`.
+        The diagonal of :math:`Q`, in units of one over X squared.
     train_error_, loo_error_, gcv_error_ : float
         Mean squares of the training residuals, of the exact leave-one-out residuals, and
         generalised cross-validation (which replaces each :math:`h_{ik}` by its mean over i),
-        averaged over features; computed on first access.
+        averaged over features, in units of X squared; computed on first access. AttributeError,
+        also a ValueError, where there is none: of the last two with a mask rate, of leave-one-out
+        where the problem without some row is singular, of all once X was changed in place.
     train_error_by_feature_, loo_error_by_feature_, gcv_error_by_feature_ : ndarray (n_features,)
         The same for each feature.
     n_features_in_ : int
@@ -192,7 +194,7 @@ class MaskedRegressionCV(MaskedBase):
     ridge_ : float
         The chosen penalty, the first of equals.
     loo_errors_, train_errors_, gcv_errors_ : ndarray of shape (n_ridges,)
-        Errors at each of `ridges`, in their order.
+        Errors at each of `ridges`, in their order; in units of X squared.
     loo_errors_by_feature_ : ndarray of shape (n_ridges, n_features)
         Leave-one-out errors of each feature.
     coef_, D_, train_error_, loo_error_, gcv_error_ :

@@ -200,7 +200,7 @@ class Answer(ABC):
         return out
 
     def columns(self, chosen):
-        """Some columns of I - Q D^-1, given by their numbers."""
+        """Some columns of I - Q D^-1, `chosen` by their numbers."""
         products = self._between(self.shape[0] + np.asarray(chosen)).T
         products = products * self.tableau.unit[:, None]
         products /= -self._weights[chosen]
@@ -288,12 +288,15 @@ class _Wide(Answer):
 
 
 def drowned(own, others):
-    """Columns in which a term that was subtracted again took the digits of the others."""
+    """Columns in which the term `own`, subtracted again, took the digits of the `others`."""
     return np.flatnonzero((np.abs(own) > _DROWNED * np.abs(others)).any(axis=0))
 
 
 def predict_alone(out, X, columns, chosen):
-    """Replace some columns of predictions by products with coefficients; `out`, in place."""
+    """Replace the `chosen` columns of predictions by products of X with coefficients.
+
+    `columns` gives those of the coefficients; `out` is changed in place.
+    """
     for start in range(0, len(chosen), _BLOCK):
         block = chosen[start : start + _BLOCK]
         out[:, block] = X @ columns(block)
@@ -362,7 +365,7 @@ def _sizes(X):
 
 
 def answer(X, penalties):
-    """Return the answer of `solve` without the doubt about it."""
+    """Return the answer of `solve` for X and its penalties, without the doubt about it."""
     return _answer(X, penalties, _sizes(X))
 
 
@@ -404,7 +407,10 @@ def solve(X, penalties):
 
 
 def require_defined(left_out, doubt):
-    """Refuse leave-one-out values that came from a division by zero, or by rounding noise."""
+    """Return `left_out`, leave-one-out values, or raise `Unavailable` where they are rounding noise.
+
+    So are those from a division by zero, and those that `doubt` says are undefined.
+    """
     undefined = ~np.isfinite(np.atleast_2d(left_out)).all(axis=0)
     if doubt is not None:
         undefined |= doubt.undefined
@@ -418,7 +424,10 @@ def require_defined(left_out, doubt):
 
 
 def warn_of_digits(change, what, stacklevel=4):
-    """Say how many digits hold if the last digits of the data change a result that much."""
+    """Say how many digits of `what` hold if the last digits of the data change it that much.
+
+    A warning, given at the level `stacklevel` of the stack, where they are fewer than six.
+    """
     worst = np.max(change)
     if worst > _ENOUGH:
         digits = int(-np.log10(min(worst, 1.0)))

@@ -72,12 +72,17 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def coef_(self):
-        """ndarray of shape (n_features, n_features): column k predicts feature k."""
+        """ndarray of shape (n_features, n_features): column k predicts feature k.
+
+        In units of feature k over those of the row's feature.
+        """
         return self._fitted.coef
 
     @property
     def D_(self):
         """ndarray of shape (n_features,): the diagonal of Q; 1/D_kk - ridge is x_k'r_k/n.
+
+        In units of one over X squared.
 
         Implements :theorem:`cor-minimum`.
         """
@@ -85,7 +90,11 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def train_error_by_feature_(self):
-        """ndarray of shape (n_features,): mean squared training residual of each feature."""
+        """ndarray of shape (n_features,): mean squared training residual of each feature.
+
+        In units of X squared; with a mask rate the mean over masks. AttributeError, also a
+        ValueError, if X was changed in place since the fit.
+        """
         errors = self._fitted.errors
         if errors.doubt is not None:
             exchange.warn_of_digits(errors.doubt.train, "training errors")
@@ -98,7 +107,11 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     @property
     def loo_error_by_feature_(self):
-        """ndarray of shape (n_features,): mean squared leave-one-out residual of each feature."""
+        """ndarray of shape (n_features,): mean squared leave-one-out residual of each feature.
+
+        In units of X squared. AttributeError, also a ValueError, if there is none: with a mask
+        rate, where the problem without some row is singular, or when X was changed in place.
+        """
         errors = self._unmasked.errors
         return self._trusted(errors.loo, errors.doubt)
 
@@ -110,6 +123,9 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @property
     def gcv_error_by_feature_(self):
         """ndarray of shape (n_features,): training error over the squared mean of 1 - h_ik.
+
+        In units of X squared. AttributeError, also a ValueError, with a mask rate or when X was
+        changed in place.
 
         Implements :theorem:`prop-gcv`.
 
@@ -157,6 +173,12 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         X_hat : ndarray of shape (n_samples, n_features)
             Predictions; entry (i, k) does not depend on entry (i, k) of `X`, however large it is.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted (`NotFittedError`, which is one), or X has another number
+            of features than the fit, or NaN, infinite or masked entries.
         """
         return self._predictions(X)
 
@@ -172,6 +194,12 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         X_hat : ndarray of shape (n_samples, n_features)
             Always an array: `set_output` is for `transform` alone.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted (`NotFittedError`, which is one), or X has another number
+            of features than the fit, or NaN, infinite or masked entries.
         """
         return self._predictions(X)
 
@@ -193,6 +221,12 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         residuals : ndarray of shape (n_samples, n_features)
             Observed minus predicted values.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted (`NotFittedError`, which is one), or X has another number
+            of features than the fit, or NaN, infinite or masked entries.
         """
         solution = self._fitted
         X = self._validate(X, reset=False)
@@ -214,6 +248,12 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         score : float
             1 for perfect prediction, 0 for predicting 0 everywhere, possibly negative.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted (`NotFittedError`, which is one), or X has another number
+            of features than the fit, or NaN, infinite or masked entries.
 
         Notes
         -----
@@ -254,7 +294,7 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         -------
         residuals : ndarray of shape (n_samples, n_features)
             Entry (i, k) is :math:`x_{ik} - x_i^\top a_k^{(-i)}`, with :math:`a_k^{(-i)}` fitted to
-            all rows but i.
+            all rows but i; in the units of X.
 
         Raises
         ------

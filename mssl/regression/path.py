@@ -16,7 +16,7 @@ from .solutions import _TRUSTED, _room, _sum_errors, solve
 
 
 def ridge_grid(ridges):
-    """Return the grid as a list of floats, or raise ValueError."""
+    """Return the ridges as a list of floats, or raise ValueError."""
     if not isinstance(ridges, Iterable) or getattr(ridges, "ndim", 1) == 0:
         return [non_negative(ridges, "ridges")]
     grid = [] if isinstance(ridges, str) else list(ridges)
@@ -26,14 +26,14 @@ def ridge_grid(ridges):
 
 
 def warn_of_path(path, ridges):
-    """Say at which ridge the fewest digits of the leave-one-out errors hold."""
+    """Say at which of the ridges the fewest digits of the leave-one-out errors of a path hold."""
     worst = [0.0 if each.doubt is None else each.doubt.loo.max() for each in path]
     j = int(np.argmax(worst))
     exchange.warn_of_digits(worst[j], f"leave-one-out errors at ridge = {ridges[j]:g}")
 
 
 def warn_at_end(best, ridges):
-    """Say so when a better ridge may lie outside the grid; below 0 there is nothing."""
+    """Say so when a better ridge than `best` may lie outside ridges; below 0 there is nothing."""
     low, high = min(ridges), max(ridges)
     if low < high and best in (low, high) and best > 0.0:
         side = "smaller" if best == low else "larger"
@@ -45,7 +45,10 @@ def warn_at_end(best, ridges):
 
 
 def ridge_path(X, ridges):
-    """:class:`_Errors` at each ridge, from one eigendecomposition wherever that is accurate."""
+    """:class:`_Errors` of X at each of the ridges.
+
+    They come from one eigendecomposition wherever that is accurate.
+    """
     dual = len(X) < X.shape[1]
     s, factors = (_dual_factors if dual else _primal_factors)(X)
     rounding = np.finfo(float).eps * s[-1]  # of each eigenvalue

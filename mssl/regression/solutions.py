@@ -425,7 +425,11 @@ def _penalties(energies, ridge, keep):
 
 
 def solve(X, ridge, keep=1.0):
-    """Choose the route by shape, or the long way where the short one would lose digits."""
+    """Masked regression of X at a ridge, by the route that the shape of X chooses.
+
+    It is the long way where the short one would lose digits. ValueError if numbers leave the range
+    of floats or the problem is singular; `keep` is the probability that a coordinate is visible.
+    """
     try:
         solution = (_Dual if X.shape[0] < X.shape[1] else _Primal).solve(X, ridge, keep)
     except DigitsLost:
@@ -439,7 +443,7 @@ def solve(X, ridge, keep=1.0):
 
 
 def check_ridge(ridge, shape, name="ridge"):
-    """Refuse ridge = 0 where it leaves S singular."""
+    """ValueError about `name` if the ridge is 0 where data of this `shape` leave S singular."""
     if ridge == 0.0 and shape[0] <= shape[1]:
         raise ValueError(
             f"{name} = 0 makes S + ridge I singular with n_samples = {shape[0]} <= n_features = "
