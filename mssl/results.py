@@ -24,7 +24,7 @@ def mean_and_error(outcomes: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     mean, standard_error : ndarray
-        Of the shape of one outcome.
+        Of the shape and in the unit of one outcome.
     """
     outcomes = np.asarray(outcomes, dtype=float)
     return outcomes.mean(axis=0), outcomes.std(axis=0, ddof=1) / np.sqrt(len(outcomes))

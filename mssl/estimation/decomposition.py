@@ -15,7 +15,7 @@ _LOST = 1e-9  # relative error from rounding beyond which singular values are no
 
 
 def checked_data(X) -> np.ndarray:
-    """Return X as a float matrix without a silent feature, or say what is wrong."""
+    """Return X as a float matrix without a silent feature, or raise ValueError."""
     X = data_matrix(X)
     silent = np.flatnonzero(~X.any(axis=0))
     if silent.size:
@@ -24,7 +24,7 @@ def checked_data(X) -> np.ndarray:
 
 
 def check_range(X, ridge):
-    """Refuse X if its squares leave the range of floats."""
+    """ValueError if squares of X leave the range of floats, or are 0 where the ridge is."""
     squares_in_range(X, np.einsum("ik,ik->k", X, X) / len(X), ridge)
 
 
@@ -93,7 +93,10 @@ class Decomposed:
         return (self.X @ self.factors[2].T) ** 2 / len(self.X)
 
     def at(self, ridge: float) -> _AtRidge:
-        """Return :class:`_AtRidge`, by the singular values wherever they hold enough digits."""
+        """Return :class:`_AtRidge` at a ridge.
+
+        By the singular values wherever they hold enough digits.
+        """
         n, d = self.X.shape
         U, s, V = self.factors
         shrink = 1.0 / (s + ridge)
@@ -147,7 +150,10 @@ class Decomposed:
 
 
 def ridge_grid(X, ridges) -> np.ndarray:
-    """Return the ridges as an increasing vector; None means a grid around the mean square."""
+    """Return the ridges as an increasing vector, or raise ValueError; None means a grid.
+
+    It lies around the mean square of X.
+    """
     if ridges is None:
         return np.mean(X**2) * np.geomspace(1e-4, 1e2, 31)
     return np.unique(positive_vector(np.atleast_1d(real_array(ridges, "ridges")), "ridges"))

@@ -39,9 +39,9 @@ class RiskEstimate:
         that of LOO.
     loo_error_by_coordinate, loo_standard_error_by_coordinate : ndarray of shape (n_ridges, d)
     inflation : ndarray of shape (n_ridges,)
-        The factor by which the standard errors exceed those of n independent losses.
+        The factor c by which the standard errors exceed those of n independent losses.
     row_losses : ndarray of shape (n_ridges, n_samples)
-        Leave-one-out loss of each row, averaged over the coordinates.
+        Leave-one-out loss of each row, averaged over the coordinates; squared units, too.
     """
 
     ridges: np.ndarray
@@ -56,7 +56,10 @@ class RiskEstimate:
     row_losses: np.ndarray
 
     def interval(self, standard_errors: float = 1.96) -> np.ndarray:
-        """Return the LOO error plus and minus so many standard errors, of shape (n_ridges, 2)."""
+        """Return the LOO error plus and minus so many `standard_errors`, of shape (n_ridges, 2).
+
+        In squared units of the data. ValueError if the number is negative or not finite.
+        """
         half = non_negative(standard_errors, "standard_errors") * self.loo_standard_error
         return np.stack([self.loo_error - half, self.loo_error + half], axis=1)
 
@@ -82,11 +85,13 @@ def estimate_risk(X, ridges=None) -> RiskEstimate:
     X : array_like of shape (n_samples, n_features)
         Independent rows of mean zero; fewer rows than features are welcome.
     ridges : float or array_like of shape (n_ridges,), optional
-        Positive. Default: 31 ridges over six decades around the mean square of X.
+        Positive, in squared units of X. Default: 31 ridges over six decades around the mean square
+        of X.
 
     Returns
     -------
     RiskEstimate
+        Errors in squared units of X.
 
     Raises
     ------
@@ -163,7 +168,7 @@ class BestRidge:
     Attributes
     ----------
     ridge : float
-        The minimiser on the grid.
+        The minimiser on the grid, in squared units of the data.
     low, high : float
         Ends of the interval of ridges around it that are within the allowed standard errors.
     at_end : bool
@@ -200,10 +205,11 @@ def estimate_best_ridge(X, ridges=None, *, standard_errors: float = 1.0) -> Best
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
+        Independent rows of mean zero.
     ridges : array_like of shape (n_ridges,), optional
-        At least two positive ridges; the interval is as fine as they are.
-    standard_errors : float
-        The number c.
+        At least two positive ridges, in squared units of X; the interval is as fine as they are.
+    standard_errors : float, default=1.0
+        The number c, not negative.
 
     Returns
     -------
@@ -213,7 +219,8 @@ def estimate_best_ridge(X, ridges=None, *, standard_errors: float = 1.0) -> Best
     Raises
     ------
     ValueError
-        As :func:`estimate_risk`, or if there are fewer than two ridges.
+        As :func:`estimate_risk`, or if there are fewer than two ridges, or `standard_errors` is
+        negative.
 
     Notes
     -----
@@ -256,7 +263,7 @@ class EffectiveRidge:
     Attributes
     ----------
     ridge : float
-        :math:`\lambda`.
+        :math:`\lambda`, in squared units of the data as :math:`\kappa` is.
     kappa, kappa_standard_error : float
         :math:`\hat\kappa = \lambda/\hat t` from the left-out rows; right for unequal scales too.
     kappa_equal_scales : float
@@ -264,7 +271,7 @@ class EffectiveRidge:
     df1, df2 : float
         Degrees of freedom, from the spectrum; `df2` only if all rows have one scale.
     delta : float
-        Estimate of :math:`\frac1n\mathrm{Tr}\,\Sigma Q`.
+        Estimate of :math:`\frac1n\mathrm{Tr}\,\Sigma Q`, without a unit.
     scales : ndarray of shape (n_samples,)
         Estimates :math:`\hat\tau_i` of the rows' squared scales, of mean one.
     scale_variance, gaussian_variance : float
@@ -307,8 +314,9 @@ def estimate_effective_ridge(X, ridge: float) -> EffectiveRidge:
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
+        Independent rows of mean zero.
     ridge : float
-        :math:`\lambda > 0`.
+        :math:`\lambda > 0`, in squared units of X.
 
     Returns
     -------
@@ -317,7 +325,8 @@ def estimate_effective_ridge(X, ridge: float) -> EffectiveRidge:
     Raises
     ------
     ValueError
-        If X is not a finite matrix or the ridge is not positive.
+        If X is not a finite matrix, a feature is zero throughout, the ridge is not positive, or so
+        small that a row has leverage one to working precision.
 
     Notes
     -----

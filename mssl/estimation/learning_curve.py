@@ -32,11 +32,11 @@ class LearningCurve:
     n_samples : int
         n.
     ridges : ndarray of shape (n_ridges,)
-        The ridges on n rows.
+        The ridges on n rows, in squared units of the data.
     matched_ridges : ndarray of shape (n_ridges,)
         The ridges on all N rows with the same :math:`\kappa`.
     test_errors : ndarray of shape (n_ridges,)
-        Test error on n rows, from leave-one-out on all of them.
+        Test error on n rows, from leave-one-out on all N, in squared units of the data.
     gcv_errors : ndarray of shape (n_ridges,)
         The same, from generalised cross-validation.
     df1, df2 : ndarray of shape (n_ridges,)
@@ -74,7 +74,7 @@ def learning_curve(X, n_samples: int, ridges) -> LearningCurve:
     n_samples : int
         n, from 2 to N.
     ridges : array-like of shape (n_ridges,)
-        Positive.
+        Positive, in squared units of X.
 
     Returns
     -------

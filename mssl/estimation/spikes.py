@@ -26,10 +26,11 @@ class SpikeEstimate:
     edge : float
         The edge: the largest eigenvalue under random signs exceeds it with probability `level`.
     eigenvalues : ndarray of shape (n_features,)
-        Eigenvalues of A_hat, largest first; all below one.
+        Eigenvalues of A_hat, largest first; all below one, and without a unit.
     p_value : float
         For the hypothesis that there is no correlation at all.
     level : float
+        Probability of a false alarm that was allowed.
     null_maxima : ndarray of shape (n_flips,)
         The largest eigenvalue of A_hat after each draw of random signs, increasing.
     """
@@ -52,12 +53,16 @@ def estimate_spikes(X, ridge: float, rng, *, level: float = 0.05, flips: int = 9
 
     with :math:`\varepsilon_b` independent matrices of random signs.
 
+    Implements :theorem:`prop-ng-signs`.
+
     Parameters
     ----------
     X : array_like of shape (n_samples, n_features)
+        Independent rows of mean zero.
     ridge : float
-        :math:`\lambda > 0`.
+        :math:`\lambda > 0`, in squared units of X.
     rng : numpy.random.Generator or int
+        Source of the signs, or its seed.
     level : float, default=0.05
         Probability of a false alarm that is allowed.
     flips : int, default=99

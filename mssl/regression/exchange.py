@@ -407,9 +407,10 @@ def solve(X, penalties):
 
 
 def require_defined(left_out, doubt):
-    """Return `left_out`, leave-one-out values, or raise `Unavailable` where they are rounding noise.
+    """Return the leave-one-out values `left_out`, or raise `Unavailable` where they are noise.
 
-    So are those from a division by zero, and those that `doubt` says are undefined.
+    That is what rounding or a division by zero has made of them, and what `doubt` says is
+    undefined.
     """
     undefined = ~np.isfinite(np.atleast_2d(left_out)).all(axis=0)
     if doubt is not None:

@@ -21,6 +21,8 @@ __all__ = ["MeasuredReplacement", "measure_diagonal_replacement"]
 class MeasuredReplacement:
     """Effects of diag(Sigma) for diag(S) in the masks' penalty; largest or mean over the trials.
 
+    All are relative changes, without a unit.
+
     Attributes
     ----------
     variance, penalty, eigenvalue, coefficient : float
@@ -50,7 +52,10 @@ def measure_diagonal_replacement(
     rng: Seed,
     n_jobs: int | None = -1,
 ) -> MeasuredReplacement:
-    """Fit with diag(S) and with diag(Sigma) on the same rows, and compare.
+    r"""Fit with diag(S) and with diag(Sigma) on the same rows, and compare.
+
+    .. math:: \Lambda = \tau\,\mathrm{diag}(S) + \lambda q^{-2} I \quad\text{and}\quad
+              \tau\,\mathrm{diag}(\Sigma) + \lambda q^{-2} I
 
     Implements :theorem:`lem-mask-diagonal`.
 
@@ -61,7 +66,7 @@ def measure_diagonal_replacement(
     n_samples : int
         Number of training rows of a trial.
     ridge : float
-        Not negative.
+        :math:`\lambda \ge 0`, in squared units of the rows.
     mask_rate : float
         p in (0, 1).
     trials : int
@@ -74,6 +79,12 @@ def measure_diagonal_replacement(
     Returns
     -------
     MeasuredReplacement
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no population or has coordinates without variance, or a number is out of
+        its range.
     """
     covariance_model(covariance, needs=("sample", "apply", "diagonal"))
     n = positive_integer(n_samples, "n_samples")

@@ -112,7 +112,8 @@ def simulate_risk(
     n_samples : int
         Number of training rows n of a trial.
     ridges : float or iterable of float
-        One ridge or several; all ridges of a trial see the same rows.
+        One ridge or several, in squared units of the rows, as errors are; all ridges of a trial see
+        the same rows.
     mask_rate : float or None, default=None
         None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
         each with that probability.
@@ -130,6 +131,12 @@ def simulate_risk(
     Risk or list of Risk
         Means over the trials, with `standard_error`; a list when `ridges` is one. At a mask rate
         each is a `MaskedRisk`.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` lacks one of these, `n_samples` or `trials` is below 2, another number is
+        out of its range, or the problem of a trial is singular (ridge 0 with too few rows).
 
     Notes
     -----
@@ -181,6 +188,8 @@ def _measure(covariance, X, ridge, bayes) -> Risk:
 def masked_risk_of(coef: Array, covariance: Population, mask_rate: float) -> dict[str, Array]:
     """Exact test errors by coordinate of a given predictor, under independent masks.
 
+    Their formulas are those of :func:`simulate_risk` at a mask rate.
+
     Parameters
     ----------
     coef : ndarray of shape (n_features, n_features)
@@ -193,7 +202,14 @@ def masked_risk_of(coef: Array, covariance: Population, mask_rate: float) -> dic
     Returns
     -------
     dict
-        "test_error", "full_view_error" and "rescaled_error", each of shape (n_features,).
+        "test_error", "full_view_error" and "rescaled_error", each of shape (n_features,) and in
+        squared units of the rows.
+
+    Raises
+    ------
+    ValueError
+        If `coef` is not a finite, real matrix of the size of the model, `covariance` is no
+        population, or the rate is not in (0, 1).
     """
     rate = open_unit(mask_rate, "mask_rate")
     covariance_model(covariance, needs=("apply", "diagonal"))

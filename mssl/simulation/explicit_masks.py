@@ -29,7 +29,7 @@ class MaskedMoments:
     Attributes
     ----------
     gram, cross : ndarray of shape (n_features, n_features)
-        G and C.
+        G and C, in squared units of the data.
     n_masks : int
         M, the masks drawn for each sample.
     """
@@ -53,6 +53,20 @@ class MaskedMoments:
                   H = (G + \lambda)^{-1}, \quad C_0 = C - \mathrm{diag}(C)
 
         Column k is the solution of the system without row and column k.
+
+        Parameters
+        ----------
+        ridge : float
+            :math:`\lambda \ge 0`, in squared units of the data.
+
+        Returns
+        -------
+        ndarray of shape (n_features, n_features)
+
+        Raises
+        ------
+        ValueError
+            If the ridge is negative, or the system singular.
         """
         d, ridge = len(self.gram), non_negative(ridge, "ridge")
         try:
@@ -79,7 +93,7 @@ def _rows(X):
 
 
 def explicit_mask_moments(X: Array, mask_rate: float, n_masks: int, rng) -> MaskedMoments:
-    """Accumulate the moments of M independent masks for each row.
+    """Accumulate the moments of M independent masks for each row, :class:`MaskedMoments`.
 
     Parameters
     ----------
@@ -95,6 +109,12 @@ def explicit_mask_moments(X: Array, mask_rate: float, n_masks: int, rng) -> Mask
     Returns
     -------
     MaskedMoments
+
+    Raises
+    ------
+    ValueError
+        If X is not a finite, real matrix whose squares are finite, or another argument is out of
+        range.
 
     Notes
     -----
@@ -133,7 +153,7 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
     law : MaskLaw
         What is hidden.
     ridge : float
-        :math:`\lambda \ge 0`.
+        :math:`\lambda \ge 0`, in squared units of X.
     n_masks : int
         M.
     rng : numpy.random.Generator or int
@@ -144,6 +164,13 @@ def explicit_mask_regression(X: Array, law: MaskLaw, ridge: float, n_masks: int,
     ndarray of shape (n_features, n_features)
         Its distance to :func:`mssl.regression.best_predictor` of the same law falls as
         :math:`M^{-1/2}`.
+
+    Raises
+    ------
+    ValueError
+        If X is not a finite, real matrix whose squares are finite, `law` is no mask law or does not
+        fit it, a number is out of range, no mask hides one of the coordinates, or the problem of
+        one is singular.
 
     Notes
     -----

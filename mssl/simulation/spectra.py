@@ -31,7 +31,8 @@ class Eigenpairs:
     Attributes
     ----------
     eigenvalues : ndarray of shape (n_pairs,)
-        Of A_hat, S or the correlation matrix; the outermost first.
+        Of A_hat, S or the correlation matrix; the outermost first. Without a unit, but for S: in
+        squared units of the rows.
     right_overlaps, left_overlaps, symmetric_overlaps : ndarray of shape (n_pairs, n_directions)
         For v the right and left eigenvector of A_hat, :math:`D^{1/2}w` and :math:`D^{-1/2}w`, and
         the eigenvector w of :math:`M = D^{1/2}(S+\lambda)D^{1/2}`. For PCA all three agree; for
@@ -71,7 +72,8 @@ def simulate_spectrum(
     n_samples : int
         Number of rows n of a draw.
     ridge : float, optional
-        :math:`\lambda`; needed for "masked_regression", and for it alone.
+        :math:`\lambda`, in squared units of the rows; needed for "masked_regression", and for it
+        alone.
     method : {"masked_regression", "pca", "correlation_pca"}, default="masked_regression"
         The matrix.
     trials : int
@@ -86,7 +88,13 @@ def simulate_spectrum(
     Returns
     -------
     ndarray of shape (trials, n_features)
-        Ascending in each row.
+        Ascending in each row. Without a unit, but for "pca": in squared units of the rows.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no population, an argument is out of range, a ridge is missing or given
+        where it has no meaning, or a correlation is asked of a coordinate without variance.
     """
     covariance_model(covariance, needs=("sample",))
     n = positive_integer(n_samples, "n_samples")
@@ -116,6 +124,8 @@ def simulate_eigenpairs(
 ) -> Eigenpairs:
     """Measure the outermost eigenvalues and what their eigenvectors hold of given directions.
 
+    Implements :theorem:`prop-symmetrised`; the formulas are those of :class:`Eigenpairs`.
+
     Parameters
     ----------
     covariance : Covariance
@@ -123,7 +133,7 @@ def simulate_eigenpairs(
     n_samples : int
         Number of rows n of a trial.
     ridge : float, optional
-        Needed for "masked_regression", and for it alone.
+        In squared units of the rows; needed for "masked_regression", and for it alone.
     directions : array-like of shape (n_features, n_directions)
         Directions of any length.
     method : {"masked_regression", "pca", "correlation_pca"}, default="masked_regression"
@@ -145,6 +155,12 @@ def simulate_eigenpairs(
     -------
     Eigenpairs
         Means over the trials, with `standard_error`.
+
+    Raises
+    ------
+    ValueError
+        As :func:`simulate_spectrum`, or if `directions` are not finite columns of d entries other
+        than 0, `count` is not between 1 and d, or `trials` is below 2.
     """
     covariance_model(covariance, needs=("sample",))
     n = positive_integer(n_samples, "n_samples")

@@ -23,7 +23,7 @@ AnyRisk = TypeVar("AnyRisk", bound=Risk)
 
 
 def job_count(n_jobs: object) -> int | None:
-    """Return a number of jobs as joblib knows it, or raise ValueError."""
+    """Return `n_jobs` as joblib knows it, None or an int other than 0, or raise ValueError."""
     if n_jobs is None:
         return None
     if not isinstance(n_jobs, int | np.integer) or isinstance(n_jobs, bool) or n_jobs == 0:
@@ -57,12 +57,19 @@ def run_trials(
     progress : bool, default=False
         Show a progress bar on standard error.
     label : str, default="trials"
-        Its text.
+        Text of the bar.
 
     Returns
     -------
     list
         Outcomes in the order of the experiments.
+
+    Raises
+    ------
+    ValueError
+        If `trial` cannot be called, `trials` is not a positive integer, `n_jobs` is no integer
+        other than 0, or `rng` is neither a Generator nor a seed. What a trial raises passes
+        through.
 
     Notes
     -----
@@ -110,6 +117,11 @@ def average_over_trials(
     -------
     Risk or list of Risk
         Of the kind that `measure` returns, with `standard_error`; a list when `ridges` is one.
+
+    Raises
+    ------
+    ValueError
+        As :func:`simulate_risk`.
     """
     needs = ("sample", "apply", "resolvent", *(["diagonal"] if mask_rate else []))
     covariance_model(covariance, needs=needs)
