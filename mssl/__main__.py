@@ -12,7 +12,7 @@ _INTERRUPTED, _UNREAD = 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code."""
+    """Run the command that `argv`, by default that of the process, names; return its exit code."""
     try:
         try:
             return _run(argv)

@@ -87,7 +87,7 @@ def leading_directions(
     Returns
     -------
     tuple of Directions
-        `count` of them, the strongest first.
+        `rank` of them, the strongest first.
 
     Raises
     ------

@@ -71,7 +71,10 @@ class AR1(Covariance):
         return ahead + behind - x
 
     def colour(self, z: Array) -> Array:
-        r"""Rows :math:`x_i = \rho x_{i-1} + \sqrt{1-\rho^2}\,z_i`, with :math:`x_1 = z_1`."""
+        r"""Rows :math:`x_i = \rho x_{i-1} + \sqrt{1-\rho^2}\,z_i` from the noise z.
+
+        The first entry is :math:`x_1 = z_1`.
+        """
         innovations = np.sqrt(1.0 - self.rho**2) * z
         innovations[:, 0] = z[:, 0]
         return lfilter([1.0], [1.0, -self.rho], innovations, axis=1)

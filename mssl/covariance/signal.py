@@ -70,7 +70,7 @@ def in_unit(signal: AnySignal, unit: float) -> Signal:
 
 
 def is_positive(values: OneOrEach) -> bool:
-    """Whether a number or all entries of an array are real and positive."""
+    """Whether `values`, a number or all entries of an array, are real and positive."""
     return not np.iscomplexobj(values) and bool(np.all(np.greater(values, 0.0)))
 
 

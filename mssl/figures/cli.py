@@ -48,7 +48,7 @@ def _fail(message: str) -> int:
 
 
 def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURES) -> int:
-    """Make figures as the arguments say; return the exit code.
+    """Make figures of a registry as the arguments say; return the exit code.
 
     Returns
     -------

@@ -53,6 +53,11 @@ def slider(identifier: str, pictures: str, labels: Sequence[str], first: int) ->
     Returns
     -------
     str
+
+    Raises
+    ------
+    ValueError
+        If there is no label, and so no frame.
     """
     if not labels:
         raise ValueError("A moving figure needs at least one frame; frames(data) gave none.")

@@ -49,6 +49,11 @@ def render(drawing: Figure, file_format: str, *, title: str | None = None) -> by
     -------
     bytes
         Equal for equal drawings.
+
+    Raises
+    ------
+    ValueError
+        If there is no such format.
     """
     if file_format not in FORMATS:
         raise ValueError(f"Format {file_format!r} is unknown; choose one of {', '.join(FORMATS)}.")
@@ -79,7 +84,8 @@ def prepare(entries: Iterable[RegisteredFigure], scale: str, out: Path) -> None:
     Raises
     ------
     OSError
-        With the file or folder that is in the way as its ``filename``.
+        An IsADirectoryError or another, with the file or folder that is in the way as its
+        ``filename``.
     """
     if not os.path.lexists(out):
         out.mkdir(parents=True)
@@ -101,6 +107,7 @@ def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
     Parameters
     ----------
     entry : RegisteredFigure
+        The figure.
     table : Table
         The figure's data.
     out : path
@@ -110,6 +117,11 @@ def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
     -------
     list of Path
         The four files.
+
+    Raises
+    ------
+    OSError
+        If the folder or a file cannot be written.
     """
     out = Path(out)
     contents = {"csv": table.to_csv().encode("utf-8")}
@@ -134,7 +146,9 @@ def data(name: str, scale: str = "quick") -> Table:
     Parameters
     ----------
     name : str
-    scale : {"test", "quick", "paper"}
+        The figure's name.
+    scale : {"test", "quick", "paper"}, default="quick"
+        How much is computed.
 
     Returns
     -------
@@ -149,7 +163,24 @@ def data(name: str, scale: str = "quick") -> Table:
 
 
 def show(name: str, scale: str = "quick") -> Figure:
-    """Return a registered figure as a Matplotlib figure, its data computed once a process."""
+    """Return a registered figure as a Matplotlib figure, its data computed once a process.
+
+    Parameters
+    ----------
+    name : str
+        The figure's name.
+    scale : {"test", "quick", "paper"}, default="quick"
+        How much is computed.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If there is no such figure or scale.
+    """
     return FIGURES.get(name).figure(data(name, scale))
 
 
@@ -163,14 +194,19 @@ class FigureDisplay:
     Parameters
     ----------
     entry : RegisteredFigure
+        The figure.
     table : Table
+        Its data.
     """
 
     entry: RegisteredFigure
     table: Table
 
     def html(self) -> str:
-        """Return the figure as one self-contained HTML element."""
+        """Return the figure as one self-contained HTML element.
+
+        ValueError if it is a moving figure without a frame.
+        """
         rows = _base64(self.table.to_csv().encode("utf-8"))
         name = self.entry.name
         identifier = f"figure-{name.replace('_', '-')}"
@@ -225,11 +261,18 @@ def display(name: str, scale: str = "quick") -> FigureDisplay:
     Parameters
     ----------
     name : str
-    scale : {"test", "quick", "paper"}
+        The figure's name.
+    scale : {"test", "quick", "paper"}, default="quick"
+        How much is computed.
 
     Returns
     -------
     FigureDisplay
+
+    Raises
+    ------
+    ValueError
+        If there is no such figure or scale.
     """
     return FigureDisplay(FIGURES.get(name), data(name, scale))
 
@@ -242,6 +285,7 @@ def glue(name: str, value: float | str, form: str = ".3f") -> None:
     name : str
         Name within the page.
     value : number or str
+        What the prose shows.
     form : str, default=".3f"
         Format specification; "" leaves a text as it is.
 

@@ -110,10 +110,12 @@ class RegisteredFigure:
 
         Parameters
         ----------
-        scale : {"test", "quick", "paper"}
+        scale : {"test", "quick", "paper"}, default="quick"
+            How much is computed.
         out : path, optional
             Folder below which finished units are stored and found again.
-        progress : bool
+        progress : bool, default=False
+            Show a progress bar on standard error.
         force : bool
             Forget stored units first.
 
@@ -143,7 +145,10 @@ class RegisteredFigure:
         return table
 
     def figure(self, data: Table, frame: int | None = None) -> Figure:
-        """Draw the figure, or one frame of a moving one, in the style of the book."""
+        """Draw the figure from its `data`, in the style of the book.
+
+        Of a moving figure it draws one `frame`, or the still picture.
+        """
         with matplotlib.rc_context(fname=STYLE_SHEET):
             return self.draw(data) if frame is None else self.draw(data, frame)
 
@@ -200,7 +205,10 @@ class FigureRegistry:
         return tuple(self._figures)
 
     def add(self, entry: RegisteredFigure, *, replace: bool = False) -> RegisteredFigure:
-        """Register a figure; a name that is taken is refused unless ``replace`` is true."""
+        """Register a figure, and return the `entry`.
+
+        ValueError if its name is taken, unless `replace` is true.
+        """
         if entry.name in self._figures and not replace:
             raise ValueError(
                 f"A figure named {entry.name!r} is registered already; choose another name, or "
@@ -210,7 +218,10 @@ class FigureRegistry:
         return entry
 
     def get(self, name: str) -> RegisteredFigure:
-        """Return a figure by name; an unknown name is answered with those close to it."""
+        """Return a figure by name.
+
+        ValueError for an unknown name; its message has those close to it.
+        """
         if name in self._figures:
             return self._figures[name]
         if not self._figures:
@@ -259,6 +270,11 @@ def figure(
     -------
     callable
         A decorator that returns the drawing function unchanged.
+
+    Raises
+    ------
+    ValueError
+        As :class:`RegisteredFigure` and :meth:`FigureRegistry.add`, by the decorator.
     """
 
     def decorate(draw: Callable[[Table], Figure]) -> Callable[[Table], Figure]:

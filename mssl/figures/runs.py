@@ -77,7 +77,10 @@ def source_digest(function: Callable | None = None, seed: int = 0) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that an interruption leaves the old one or the new one, never a half."""
+    """Write `content` to a path so that an interruption leaves the old file or the new one.
+
+    There is never a half of one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
@@ -102,12 +105,18 @@ class UnitStore:
 
     @classmethod
     def at(cls, out: Path, name: str, scale: str, digest: str) -> UnitStore:
-        """Return the store of one figure under ``out``; nothing is made or dropped."""
+        """Return the store of one figure under `out`; nothing is made or dropped.
+
+        `name`, `scale` and `digest` are those of the figure, of the run and of its source.
+        """
         return cls(Path(out) / PARTIAL / f"{name}-{scale}-{digest[:16]}")
 
     @classmethod
     def open(cls, out: Path, name: str, scale: str, digest: str) -> UnitStore:
-        """Return the store of one figure under ``out`` and drop those of older sources."""
+        """Return the store of one figure under `out` and drop those of older sources.
+
+        `name`, `scale` and `digest` are as for :meth:`at`.
+        """
         store = cls.at(out, name, scale, digest)
         for other in store.folder.parent.glob(f"{name}-{scale}-*"):
             if other != store.folder:
@@ -125,14 +134,14 @@ class UnitStore:
         return self.folder / f"{label}-{index:04d}-{key}.csv"
 
     def load(self, path: Path) -> Table | None:
-        """Return a stored unit, or ``None`` when there is none or it cannot be read."""
+        """Return the unit stored at a path, or ``None`` when there is none or it cannot be read."""
         try:
             return Table.from_csv(path)
         except (OSError, ValueError):
             return None
 
     def save(self, path: Path, table: Table) -> None:
-        """Store a finished unit."""
+        """Store a finished unit, a `table`, at a path."""
         write_atomically(path, table.to_csv().encode("utf-8"))
 
 
@@ -148,13 +157,20 @@ class Run:
     Parameters
     ----------
     scale : {"test", "quick", "paper"}
+        How much is computed.
     seed : int
+        Root of all random draws.
     store : UnitStore, optional
         Where finished units are kept; without it nothing touches the disk.
     progress : bool
         Whether to show a progress bar on standard error.
     name : str
         Shown in front of the bar.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scale.
 
     Examples
     --------
@@ -179,11 +195,14 @@ class Run:
             raise ValueError(f"Scale {self.scale!r} is unknown; choose one of {', '.join(SCALES)}.")
 
     def pick(self, *, test: _Value, quick: _Value, paper: _Value) -> _Value:
-        """Return the value that belongs to this run's scale."""
+        """Return that of `test`, `quick` and `paper` which belongs to this run's scale."""
         return {"test": test, "quick": quick, "paper": paper}[self.scale]
 
     def rng(self, label: str, index: int = 0) -> np.random.Generator:
-        """Return the generator of one unit, independent of all others and of their order."""
+        """Return the generator of the unit `index` of a `label`.
+
+        It is independent of all others and of their order.
+        """
         key = (zlib.crc32(label.encode()), index)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 

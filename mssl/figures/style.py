@@ -91,6 +91,16 @@ def shade(kind: str, level: float) -> str:
     level : float
         1 is the full colour; 0 is the lightest that still shows on white.
 
+    Returns
+    -------
+    str
+        The colour, as Matplotlib and HTML read it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, or the level is not between 0 and 1.
+
     Examples
     --------
     >>> shade("test", 1.0)
@@ -118,7 +128,9 @@ def theory_line(
     Parameters
     ----------
     ax : Axes
+        Where to draw.
     x, y : array_like of shape (n_points,)
+        The points.
     kind : str
         A key of ``KINDS``; it fixes the colour.
     label : str, optional
@@ -127,6 +139,11 @@ def theory_line(
         Shade of the colour, from 0 to 1.
     line : str, optional
         Another line style, to tell several curves of one kind apart.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, or the level is not between 0 and 1.
     """
     style = _kind(kind)
     ax.plot(x, y, color=shade(kind, level), linestyle=line or style.line, label=label, zorder=2)
@@ -147,7 +164,9 @@ def measured(
     Parameters
     ----------
     ax : Axes
+        Where to draw.
     x, y : array_like of shape (n_points,)
+        The points.
     yerr : array_like of shape (n_points,) or None
         Standard errors; ``None`` for a single deterministic measurement.
     kind : str
@@ -156,6 +175,11 @@ def measured(
         Entry in the legend.
     level : float
         Shade of the colour, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, or the level is not between 0 and 1.
     """
     style = _kind(kind)
     ax.errorbar(
@@ -187,12 +211,18 @@ def histogram(
     Parameters
     ----------
     ax : Axes
+        Where to draw.
     left, right, height : array_like of shape (n_bins,)
         Edges and heights of the bars.
     kind : str
         A key of ``KINDS``.
     label : str, optional
         Entry in the legend.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind.
     """
     ax.bar(
         left,
@@ -223,16 +253,24 @@ def direct_label(
     Parameters
     ----------
     ax : Axes
+        Where to draw.
     x, y : float
         The point of the curve, in data coordinates.
     text : str
+        The name.
     kind : str
         A key of ``KINDS``.
     offset : tuple of float
         Shift in points.
     align : {"left", "center", "right"}
+        Which end of the text, or its middle, stands at the point.
     level : float
         Shade of the curve; the text itself is darkened so that it can be read on white.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, or the level is not between 0 and 1.
     """
     rgb = np.array(to_rgb(shade(kind, level)))
     # Light Okabe-Ito colours fail the contrast of 4.5 that small text needs on white.
@@ -262,7 +300,9 @@ def log_ticks(ax, axis: str) -> None:
     Parameters
     ----------
     ax : Axes
+        Where to draw.
     axis : {"x", "y"}
+        Which of its axes.
     """
     which = ax.xaxis if axis == "x" else ax.yaxis
     which.set_major_locator(

@@ -180,17 +180,23 @@ class Table:
         return Table({name: column[keep] for name, column in self.columns.items()})
 
     def unique(self, name: str) -> list:
-        """Return the distinct values of one column in order of first appearance."""
+        """Return the distinct values of the column `name` in order of first appearance."""
         return list(dict.fromkeys(self[name].tolist()))
 
     def groups(self, name: str) -> Iterator[tuple[Any, Table]]:
-        """Yield ``(value, rows)`` for each distinct value of one column."""
+        """Yield ``(value, rows)`` for each distinct value of the column `name`.
+
+        ValueError if there is no such column.
+        """
         for value in self.unique(name):
             yield value, self.where(**{name: value})
 
     @classmethod
     def concat(cls, tables: Iterable[Table]) -> Table:
-        """Return the rows of several tables with the same columns, one after the other."""
+        """Return the rows of several tables with the same columns, one after the other.
+
+        ValueError if there is no table, or their columns differ.
+        """
         tables = list(tables)
         if not tables:
             raise ValueError("There is no table to join.")
@@ -218,12 +224,12 @@ class Table:
 
     @classmethod
     def from_csv(cls, source: str | Path) -> Table:
-        """Read a table from CSV text (a ``str``) or from a file (a ``Path``).
+        """Read a table from CSV text (a ``str``) or from a file (a ``Path``), the `source`.
 
         Raises
         ------
         ValueError
-            If a line has another number of cells than the header.
+            If a line has another number of cells than the header, or there is no line but that.
         """
         text = source.read_bytes().decode("utf-8") if isinstance(source, Path) else source
         rows = list(csv.reader(io.StringIO(text, newline="")))

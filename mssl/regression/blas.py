@@ -80,7 +80,7 @@ def mean_squares(X):
 
 
 def fingerprint(X, energies):
-    """One number a row that any change of the row would change, and the weights of the columns.
+    """One number a row of X that any change of the row would change, with the weights of columns.
 
     The weights are random, so that neither flipped signs nor exchanged entries cancel, and in
     units of the columns, whose mean squares are `energies`, so that no column drowns in the

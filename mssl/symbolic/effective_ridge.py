@@ -98,6 +98,11 @@ def kappa_newton(m: int = 3) -> KappaNewton:
         ``claims``: value at zero, slope, curvature, sign at the start, and that the gap between
         chord and slope, :math:`\kappa F' - (F + \lambda)`, is positive (so the slope is positive
         wherever :math:`F + \lambda` is, the root included).
+
+    Raises
+    ------
+    ValueError
+        If m is not a positive integer.
     """
     population = atoms(m)
     function = kappa - kappa * population.df1() / n - lam

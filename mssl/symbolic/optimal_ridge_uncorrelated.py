@@ -44,6 +44,11 @@ def optimal_ridge_diagonal(m: int = 3) -> DiagonalOptimalRidge:
     DiagonalOptimalRidge
         ``claims``: :math:`-dE_k/d\kappa` over :math:`E_k^2` is positive for each coordinate (kappa
         increases with the ridge by :func:`ridge_derivative`), and the limit of a large ridge.
+
+    Raises
+    ------
+    ValueError
+        If m is not a positive integer.
     """
     population = atoms(m)
     test = risk_equivalents(population).test_error

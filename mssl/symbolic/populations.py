@@ -56,7 +56,7 @@ class SymbolicPopulation:
         return sp.Add(*self.counts)
 
     def trace(self, matrix: sp.MatrixBase) -> sp.Expr:
-        """Trace over all coordinates, each kind counted as often as it occurs."""
+        """Trace of a matrix over all coordinates, each kind counted as often as it occurs."""
         return sp.Add(*(c * matrix[k, k] for k, c in enumerate(self.counts)))
 
     def resolvent(self) -> sp.ImmutableMatrix:

@@ -7,7 +7,10 @@ from sympy.polys.rings import PolyElement, PolyRing
 
 
 def reduced(expression: sp.Expr, factor: bool = True) -> sp.Expr:
-    """Reduce a rational expression in symbols and square roots; zero comes out as exactly 0."""
+    """Reduce a rational expression in symbols and square roots; zero comes out as exactly 0.
+
+    With `factor` its numerator is factored.
+    """
     radicands: dict[sp.Expr, sp.Dummy] = {}
 
     def root(base: sp.Expr, exponent: sp.Rational) -> sp.Expr:
@@ -60,7 +63,10 @@ def _without_squares(
 
 
 def at_zero(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """Value at 0 of a rational function that is regular there once common factors cancel."""
+    """Value at 0 of a symbol of a rational function, after common factors have cancelled.
+
+    ValueError if the expression still has a pole there.
+    """
     value = expression.subs(symbol, 0)
     if not value.has(sp.nan, sp.zoo, sp.oo):
         return sp.factor(value)  # every part was finite, so the function is continuous there

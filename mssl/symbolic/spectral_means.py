@@ -49,7 +49,10 @@ class Means:
 
 
 def atom_means(values: tuple[sp.Expr, ...], shares: tuple[sp.Expr, ...]) -> Means:
-    r"""Means of :math:`(v + \kappa)^{-j}` over atoms v with the given shares, for j = 1, 2, 3."""
+    r"""Means of :math:`(v + \kappa)^{-j}` over atoms, for j = 1, 2, 3.
+
+    The `values` are v, the `shares` the weights of the atoms.
+    """
     powers = (
         sp.Add(*(w / (v + kappa) ** j for v, w in zip(values, shares, strict=True)))
         for j in (1, 2, 3)

@@ -227,6 +227,12 @@ class TwoLevelThreshold(Derivation):
         Returns
         -------
         sympy.Float
+            In the units of the two variances.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range, or not exactly one root qualifies.
 
         Notes
         -----

@@ -34,7 +34,7 @@ class Atom:
 
 
 def level_groups(equivalent: WeightedEquivalent):
-    """Coordinates with equal beta D, as a list of index arrays."""
+    """Coordinates of an equivalent with equal beta D, as a list of index arrays."""
     if not np.any(equivalent.offset):
         return [np.arange(equivalent.d)]
     key = equivalent.levels if equivalent.graded else equivalent.weights
@@ -53,14 +53,17 @@ def level_groups(equivalent: WeightedEquivalent):
 
 
 def level_place(equivalent: WeightedEquivalent, group: Array):
-    """The common beta D of a group."""
+    """The common beta D of a group of coordinates of an equivalent."""
     if equivalent.graded:
         return float(np.mean(equivalent.levels[group]))
     return equivalent.offset * float(np.mean(equivalent.weights[group]))
 
 
 def hard_places(equivalent: WeightedEquivalent):
-    """Places beta D_j shared by exactly n coordinates: the density may diverge there."""
+    """Places beta D_j of an equivalent that exactly n coordinates share.
+
+    The density may diverge there.
+    """
     return [
         float(equivalent.levels[group[0]])
         for group in level_groups(equivalent)
@@ -69,10 +72,11 @@ def hard_places(equivalent: WeightedEquivalent):
 
 
 def frozen_atoms(equivalent: WeightedEquivalent):
-    r"""Atoms of M: beta D_j, where more coordinates share D_j than samples or rank can lift.
+    """Atoms of M: beta D_j, where more coordinates share D_j than samples or rank can lift.
 
     Vectors on the m coordinates with D_k = D_j that Sigma's samples annihilate are eigenvectors
-    of M with eigenvalue beta D_j, and there are m - min(n, rank of Sigma on them).
+    of the M of an `equivalent` with eigenvalue beta D_j, and there are m - min(n, rank of Sigma on
+    them).
     """
     d, n = equivalent.d, equivalent.n_samples
     null = _null_weight(equivalent.covariance)
@@ -110,7 +114,10 @@ def _rank(covariance: Covariance, group: Array, null: Array):
 
 
 def shared_levels(equivalent: WeightedEquivalent):
-    """Places beta D_j shared by many coordinates, each in a gap of the support or at its end."""
+    """Places beta D_j of an equivalent that many coordinates share.
+
+    Each lies in a gap of the support or at its end.
+    """
     return [
         level_place(equivalent, group)
         for group in level_groups(equivalent)

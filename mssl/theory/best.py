@@ -48,9 +48,9 @@ class OptimalMasking:
     mask_rate : float
         p; 0 when it is best to hide one coordinate at a time, 1 when to hide nearly all.
     ridge : float
-        Its ridge; infinity when predicting nothing is best.
+        Its ridge, in squared units of the rows; infinity when predicting nothing is best.
     error : float
-        The error there.
+        The error there, in the same units.
     boundary : str
         "" for a minimum inside; else which end of its range was best: "rate 0", "rate 1",
         "ridge 0" or "ridge infinite".
@@ -87,7 +87,10 @@ def _unmasked(covariance: Covariance, n: int, ridge: float, evaluation: str | fl
 
 
 def spectral_range(covariance: Covariance) -> tuple[float, float]:
-    """Numbers below the least positive eigenvalue of Sigma, roughly, and above the largest."""
+    """Numbers below the least positive eigenvalue of Sigma, roughly, and above the largest.
+
+    ValueError if the `covariance` is zero.
+    """
     if covariance.trace() == 0.0:
         raise ValueError("covariance must not be zero.")
     variances, errors = covariance.diagonal(), conditional_variances(covariance)
@@ -99,7 +102,7 @@ def spectral_range(covariance: Covariance) -> tuple[float, float]:
 
 
 def log_grid(low: float, high: float, per_decade: float) -> Array:
-    """Logarithms of equally spaced points from low to high."""
+    """Logarithms of equally spaced points from low to high, so many `per_decade`."""
     points = 1 + int(np.ceil(per_decade * np.log10(high / low)))
     return np.linspace(np.log(low), np.log(high), max(points, 3))
 
@@ -133,7 +136,7 @@ def optimal_mask_rate(
     n_samples : int
         Number of samples n.
     ridge : float
-        :math:`\lambda \ge 0`.
+        :math:`\lambda \ge 0`, in squared units of the rows.
     evaluation : {"rescaled", "full", "same"} or float, default="rescaled"
         What is minimised: the error of :math:`q\hat A` with all other coordinates visible, that
         of :math:`\hat A` likewise, that at the training rate itself, or that at a fixed rate.
@@ -141,6 +144,12 @@ def optimal_mask_rate(
     Returns
     -------
     OptimalMasking
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model or zero, `evaluation` is none of the above, or a
+        number is out of its range.
 
     Notes
     -----
@@ -194,6 +203,12 @@ def optimal_masked_ridge(
     -------
     OptimalMasking
 
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model or zero, `evaluation` is none of the above, or a
+        number is out of its range.
+
     Notes
     -----
     A grid of four points to a decade over :math:`\lambda q^{-2}`, from far below what masks and
@@ -245,6 +260,12 @@ def optimal_masking(
     Returns
     -------
     OptimalMasking
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model or has a coordinate without variance, `n_samples` is
+        not a positive integer, or `evaluation` is none of the above.
 
     Notes
     -----
@@ -310,6 +331,7 @@ class OptimalRidge:
     ----------
     ridge : float
         The minimiser: 0 when the ridgeless limit is best, infinity when predicting nothing is.
+        In squared units of the rows, as the other two.
     kappa : float
         The kappa that belongs to it.
     test_error : float
@@ -343,6 +365,11 @@ def optimal_ridge(covariance: Covariance, n_samples: int) -> OptimalRidge:
     Returns
     -------
     OptimalRidge
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model or zero, or `n_samples` is not a positive integer.
 
     Notes
     -----

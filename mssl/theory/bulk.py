@@ -48,7 +48,14 @@ def split_spikes(covariance: Covariance) -> tuple[Covariance, Array, Array]:
     base : Covariance
         The model without spikes.
     strengths : ndarray of shape (r,)
+        In squared units of the rows.
     directions : ndarray of shape (n_features, r)
+        Their unit columns.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model.
     """
     covariance_model(covariance)
     if isinstance(covariance, Spiked):
@@ -74,6 +81,8 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
 
     with the median variance of the others for :math:`v'_k` on the set L, which has `count` members,
     or those few above a jump of the variances if they are more.
+
+    `loudness` orders them: it is that of each coordinate of the base.
 
     Returns
     -------
@@ -103,15 +112,15 @@ def replace_loudest(base: Covariance, loudness: Array, count: int):
 
 
 def is_silent(excess: Array) -> Array:
-    """Where :math:`1 - \\beta D_k` is all but 0, as it is without variance."""
+    r"""Where the excess :math:`1 - \beta D_k` is all but 0, as it is without variance."""
     return excess <= SILENT * np.max(excess)
 
 
 def without_silent(base: Covariance, excess: Array) -> Covariance:
-    r"""A diagonal or dense or small model with variance 0 where :math:`1 - \beta D_k` is all but 0.
+    r"""A diagonal or dense or small base, with variance 0 where the `excess` is all but 0.
 
-    Eigenvalues of A_hat that belong there are below 1e-7 of others; arithmetic cannot tell them
-    apart.
+    The excess is :math:`1 - \beta D_k`. Eigenvalues of A_hat that belong there are below 1e-7 of
+    others; arithmetic cannot tell them apart.
     """
     silent = is_silent(excess)
     if np.any(silent) and isinstance(unscaled(base), Diagonal):
@@ -122,7 +131,10 @@ def without_silent(base: Covariance, excess: Array) -> Covariance:
 
 
 def is_stationary(base: Covariance, n_samples: int):
-    """Whether D is to be that of the interior: a process with ends, and fewer samples than d."""
+    """Whether D is to be that of the interior: of a process with ends, with fewer samples than d.
+
+    The process is the `base`, the samples are `n_samples`.
+    """
     while isinstance(base, Scaled) and np.all(base.scales == base.scales[0]):
         base = base.base
     return isinstance(base, AR1) and n_samples < base.d
@@ -168,6 +180,8 @@ class Units(NamedTuple):
     def deeper(self, depth: float, unit: float) -> Units:
         r"""The same for :math:`u(M - (1 - c))`, whose eigenvalues are of order one.
 
+        The `depth` is c, the `unit` u.
+
         .. math:: D' = uD, \qquad \beta'_k = \beta_k - (1 - c)/D_k = (c - (1 - \beta_kD_k))/D_k
         """
         offset = (depth - self.excess) / self.weights
@@ -176,7 +190,10 @@ class Units(NamedTuple):
 
 
 def depth_and_unit(*units: Units) -> tuple[float, float]:
-    """How far below 1 to start, twice as far as any level lies, and the unit of the rest."""
+    """How far below 1 to start, and the unit of the rest.
+
+    The first is twice as far as any level of `units` lies.
+    """
     deepest = max(float(np.max(u.excess)) for u in units)
     if not 0.0 < deepest < SHALLOW:
         return 1.0, 1.0
@@ -226,7 +243,10 @@ def _quotient(full: Array, base: Array):
 
 
 def interior_weights(full: Units, base: Units, strengths: Array, directions: Array):
-    """The same for a process with ends, whose bulk has one D, and one beta, throughout."""
+    """The same for a process with ends, whose bulk has one D, and one beta, throughout.
+
+    `full`, `base`, `strengths` and `directions` are those of :func:`bulk_weights`.
+    """
     _, _, spiked = bulk_weights(full, base, strengths, directions)
     weights, offset = (np.full(base.weights.size, np.mean(np.delete(v, spiked))) for v in full[:2])
     change = np.zeros(weights.size)
@@ -239,10 +259,11 @@ def interior_weights(full: Units, base: Units, strengths: Array, directions: Arr
 
 
 def settle(weights: Array, offset: Array | float, n_samples: int):
-    """Give coordinates whose levels nearly agree one level, where they are more than n.
+    """Give coordinates whose levels nearly agree one level, where they are more than `n_samples`.
 
     Either they stand apart from all others, or at least a third of them agree already. The mean of
-    D^-1 diag(R), and so the first moment of A_hat, stays as it is.
+    D^-1 diag(R), and so the first moment of A_hat, stays as it is. Returned is D, in place
+    of `weights`, at the settled levels, for the same `offset`.
     """
     levels = weights * offset
     group = _equal_values(levels, 0.1 * INDISTINCT)

@@ -31,7 +31,7 @@ class CoefficientSpectrum(StoredByFields):
     their mean is 0. With spikes the law is that of the bulk alone, whose mean is 0 up to a term
     of order 1/d: finitely many eigenvalues outside it have no share in the law.
 
-    Implements :theorem:`prop-spec-map`.
+    Implements :theorem:`prop-spec-map` and :theorem:`prop-mask-spectrum`.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class CoefficientSpectrum(StoredByFields):
     Attributes
     ----------
     edges : ndarray of shape (2 * n_bulks,)
-        Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
-        Atoms are not among them.
+        Ends of the support of the density, ascending and without a unit; `edges.reshape(-1, 2)` has
+        one bulk a row. Atoms are not among them.
     atoms : tuple of Atom
         Ascending. For n < d, eigenvalues that no sample has touched; at ridge zero also the n
         eigenvalues at a = 1/q.
@@ -59,7 +59,7 @@ class CoefficientSpectrum(StoredByFields):
     keep: float = 1.0
 
     def eigenvalue(self, nu: Scalar):
-        """The eigenvalue of A_hat that belongs to one of M."""
+        """The eigenvalue of A_hat that belongs to `nu`, one of M."""
         return (1.0 - 1.0 / nu) / self.keep
 
     def _coefficient(self, z: Scalar):
@@ -85,7 +85,10 @@ class CoefficientSpectrum(StoredByFields):
             return read_only([self._coefficient(e.position) for e in self.source.edge_points])
 
     def stieltjes(self, z: ArrayLike) -> Array:
-        """The Stieltjes transform at complex z, or on the real axis its limit from above."""
+        """The Stieltjes transform at complex z, or on the real axis its limit from above.
+
+        Of the shape of z. ValueError at z = 1/q, or if an entry is not finite.
+        """
         z = np.asarray(z, dtype=complex)
         if np.any(self.keep * z == 1):
             raise ValueError(
@@ -95,7 +98,10 @@ class CoefficientSpectrum(StoredByFields):
         return self.keep * inverse * (1.0 + inverse * self.source.stieltjes(inverse))
 
     def density(self, a: ArrayLike) -> Array:
-        """Density at real points a of any shape; zero outside the bulks and from 1/q on."""
+        """Density at real points a of any shape; zero outside the bulks and from 1/q on.
+
+        ValueError unless all are finite and real.
+        """
         a = real_array(a, "a")
         result = np.zeros(a.shape)
         below = self.keep * a < 1.0
@@ -105,7 +111,10 @@ class CoefficientSpectrum(StoredByFields):
         return result[()]
 
     def cdf(self, a: ArrayLike) -> Array:
-        """Fraction of the eigenvalues that are at most a, for real a of any shape."""
+        """Fraction of the eigenvalues that are at most a, for real a of any shape.
+
+        ValueError unless all are finite and real.
+        """
         a = real_array(a, "a")
         result = np.ones(a.shape)
         below = self.keep * a < 1.0
@@ -113,7 +122,7 @@ class CoefficientSpectrum(StoredByFields):
         return result[()]
 
     def quantile(self, p: ArrayLike) -> Array:
-        """Smallest a with cdf(a) >= p, for p in [0, 1]."""
+        """Smallest a with cdf(a) >= p, for p in [0, 1] of any shape; ValueError for another p."""
         z = self.source.own_quantile(p)
         with np.errstate(invalid="ignore"):
             return np.where(np.isinf(z), 1.0 / self.keep, self._coefficient(z))[()]

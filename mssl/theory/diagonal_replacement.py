@@ -41,7 +41,10 @@ class DiagonalReplacement:
 
     @classmethod
     def of(cls, variance: float, penalty: float) -> DiagonalReplacement:
-        """All bounds from the first two; infinite from a penalty of 1 on."""
+        """All bounds from the first two, `variance` and `penalty`.
+
+        They are infinite from a penalty of 1 on.
+        """
         if penalty >= 1.0:
             return cls(variance, penalty, np.inf, np.inf)
         ratio = 2.0 * penalty / (1.0 - penalty)
@@ -72,15 +75,20 @@ def diagonal_replacement_bound(
     n_samples : int
         n.
     ridge : float
-        :math:`\lambda \ge 0`.
+        :math:`\lambda \ge 0`, in the units of V.
     mask_rate : float
         p in [0, 1).
     failure : float, default=0.05
-        :math:`\varepsilon`.
+        :math:`\varepsilon`, in (0, 1).
 
     Returns
     -------
     DiagonalReplacement
+
+    Raises
+    ------
+    ValueError
+        If a variance is not positive, or another argument is out of its range.
 
     Notes
     -----
@@ -103,6 +111,11 @@ def diagonal_replacement_bound(
 
     These hold draw by draw. The fluctuations of different coordinates average out in errors and
     densities, which change far less.
+
+    References
+    ----------
+    B. Laurent and P. Massart, Adaptive estimation of a quadratic functional by model selection,
+    Annals of Statistics 28 (2000).
     """
     variances = positive_vector(variances, "variances")
     n, failure = positive_integer(n_samples, "n_samples"), open_unit(failure, "failure")

@@ -27,7 +27,10 @@ def find_edge(
     inner: tuple[float, float],
     inward: int,
 ):
-    """The edge between a point outside and a point inside a bulk."""
+    """The edge of a bulk of an `equivalent`, between a point outside and a point inside.
+
+    `outer` and `inner` are these points, as (z, s); `inward` is +1 where the bulk lies above.
+    """
     (z_out, s_out), (z_in, s_in) = outer, inner
     for tolerance in (1e-3, 1e-6, 1e-9, 1e-12):
         while abs(z_in - z_out) > tolerance * max(abs(z_in), abs(z_out)):

@@ -40,8 +40,9 @@ class EllipticalRisk:
     t : float
         The factor that the population covariance is seen with.
     train_error, test_error : float
-        Mean over the coordinates.
+        Mean over the coordinates, in squared units of the rows.
     train_error_by_coordinate, test_error_by_coordinate : ndarray of shape (n_features,)
+        The same, coordinate by coordinate.
     delta : float
         A row of scale tau has the leverage tau delta / (1 + tau delta).
     scales : ndarray of shape (n_scales,)
@@ -105,8 +106,9 @@ def elliptical_risk(
     covariance : Covariance
         The covariance of x, which is that of g as :math:`\mathrm{E}\,\tau = 1`.
     n_samples : int
+        Number of training rows n.
     ridge : float
-        Positive.
+        :math:`\lambda > 0`, in squared units of the rows.
     scales : array_like of shape (n_scales,)
         Equally likely values of :math:`\tau`; divided by their mean here.
 
@@ -117,7 +119,8 @@ def elliptical_risk(
     Raises
     ------
     ValueError
-        If the ridge or a scale is not positive.
+        If `covariance` is no covariance model, or `n_samples`, the ridge or a scale is not
+        positive.
     ConvergenceError
         If the equation for t was not solved.
 

@@ -45,6 +45,12 @@ def bayes_error_by_coordinate(covariance: Covariance) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_features,)
+        In the units of Sigma.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model.
 
     Notes
     -----
@@ -79,7 +85,8 @@ class SSRTheory(StoredByFields):
     n_samples : int
         Number of training rows n.
     ridge : float
-        :math:`\lambda \ge 0`; zero means the ridgeless limit, on either side of n = d.
+        :math:`\lambda \ge 0`, in squared units of the rows, those of Sigma; zero means the
+        ridgeless limit, on either side of n = d.
     mask_rate : float or None, default=None
         None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
         each with that probability.
@@ -87,12 +94,13 @@ class SSRTheory(StoredByFields):
     Attributes
     ----------
     kappa, df1, df2 : float
-        The effective ridge and the two degrees of freedom. With a mask rate the population feels
-        the penalty :math:`\kappa\Lambda`, and :math:`1/\kappa = 1 - \mathrm{df}_1/n`.
+        The effective ridge, in the units of the ridge, and the two degrees of freedom. With a mask
+        rate the population feels the penalty :math:`\kappa\Lambda`, and
+        :math:`1/\kappa = 1 - \mathrm{df}_1/n` is a factor without a unit.
     train_error, test_error, loo_error, gcv_error, bayes_error : float
-        Mean over the coordinates. Leave-one-out and generalised cross-validation have the test
-        error as their limit; with masks, they correct the residual and not the noise that hidden
-        inputs add (see :class:`MaskedErrors`).
+        Mean over the coordinates, in squared units of the rows. Leave-one-out and generalised
+        cross-validation have the test error as their limit; with masks, they correct the residual
+        and not the noise that hidden inputs add (see :class:`MaskedErrors`).
     train_error_by_coordinate, test_error_by_coordinate, bayes_error_by_coordinate : ndarray
         Of shape (n_features,).
     train_error_finite_size, train_error_finite_size_by_coordinate : float, ndarray
@@ -105,13 +113,25 @@ class SSRTheory(StoredByFields):
     coef_norm : float
         :math:`\frac1d\|\hat A\|_F^2`.
     edges : ndarray of shape (2 * n_bulks,)
-        Ends of the bulks of eigenvalues of A_hat, ascending; atoms are in `spectrum.atoms`.
+        Ends of the bulks of eigenvalues of A_hat, ascending and without a unit; atoms are in
+        `spectrum.atoms`.
     spikes : tuple of Spike
         One for each direction of a spiked model, in its order; none for other models.
     outliers : tuple of Outlier
         All eigenvalues outside the bulk, the largest first; `position` is that of M.
     risk : Risk
         All errors in one result, of the kind that a simulation returns.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model or an argument is out of range; for ridge 0 where
+        there is no limit, as :func:`solve_kappa` says. At ridge 0 and n < d, without a mask rate,
+        also by `spikes` and `outliers` of a spiked model, as no single eigenvalue belongs to a
+        spike.
+    ConvergenceError
+        As :func:`solve_kappa`; by what describes the spectrum, if one of its equations is not
+        solved.
 
     References
     ----------
@@ -172,12 +192,18 @@ class SSRTheory(StoredByFields):
 
     @property
     def penalty(self) -> np.ndarray:
-        r""":math:`\Lambda`, ndarray of shape (n_features,): all ridge, or masks and ridge."""
+        r""":math:`\Lambda`, ndarray of shape (n_features,): all ridge, or masks and ridge.
+
+        In units of variance.
+        """
         return mask_penalty(self.covariance.diagonal(), self.ridge, self._rate)
 
     @property
     def kappa(self) -> float:
-        r"""The effective ridge :math:`\kappa`, in units of variance."""
+        r"""The effective ridge :math:`\kappa`, in units of variance.
+
+        With a mask rate it is a factor without a unit.
+        """
         return self.solution.kappa
 
     @property
@@ -253,7 +279,10 @@ class SSRTheory(StoredByFields):
         return float(np.mean(self.bayes_error_by_coordinate))
 
     def error_at(self, mask_rate: float) -> float:
-        """Mean error of A_hat on masks of any rate in [0, 1); 0 shows all other coordinates."""
+        """Mean error of A_hat on masks of any `mask_rate` in [0, 1); 0 shows all other coordinates.
+
+        In units of variance; ValueError for another rate.
+        """
         return float(np.mean(self.errors.error_at(mask_rate)))
 
     @cached_property
@@ -302,7 +331,10 @@ class SSRTheory(StoredByFields):
 
     @cached_property
     def spiked_equivalent(self) -> SpikedEquivalent:
-        """The matrix M behind the spectrum of A_hat, a :class:`SpikedEquivalent`."""
+        """The matrix M behind the spectrum of A_hat, a :class:`SpikedEquivalent`.
+
+        ValueError if Sigma is zero.
+        """
         if not self.covariance.diagonal().any():
             raise ValueError("covariance must not be zero.")
         share = self.solution.rho
@@ -321,7 +353,10 @@ class SSRTheory(StoredByFields):
         return CoefficientSpectrum(self.spiked_equivalent.spectrum, self.keep)
 
     def density(self, a: ArrayLike) -> np.ndarray:
-        """Density of the eigenvalues of A_hat at real points a of any shape."""
+        """Density of the eigenvalues of A_hat at real points a of any shape, of that shape.
+
+        ValueError unless all are finite and real.
+        """
         return self.spectrum.density(a)
 
     @property
@@ -331,12 +366,19 @@ class SSRTheory(StoredByFields):
 
     @property
     def outliers(self) -> tuple[Outlier, ...]:
-        """All eigenvalues outside the bulks, the largest first."""
+        """All eigenvalues outside the bulks, the largest first.
+
+        ValueError for a spiked model at ridge 0 and n < d, where the n largest eigenvalues are
+        all 1; a mask rate lifts that.
+        """
         return self.spiked_equivalent.outliers
 
     @cached_property
     def spikes(self) -> tuple[Spike, ...]:
-        """A :class:`Spike` for each direction of the model, in its order."""
+        """A :class:`Spike` for each direction of the model, in its order.
+
+        ValueError as for `outliers`.
+        """
         return self.spiked_equivalent.describe_spikes(self.spectrum.eigenvalue)
 
     @property

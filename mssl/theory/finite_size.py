@@ -41,11 +41,12 @@ def finite_size_train_error(covariance: Covariance, n_samples: int, ridge: float
     n_samples : int
         Number of training rows n.
     ridge : float
-        :math:`\lambda \ge 0`; zero means the ridgeless limit.
+        :math:`\lambda \ge 0`, in squared units of the rows; zero means the ridgeless limit.
 
     Returns
     -------
     ndarray of shape (n_features,)
+        In squared units of the rows.
 
     Raises
     ------
@@ -66,7 +67,10 @@ def finite_size_train_error(covariance: Covariance, n_samples: int, ridge: float
 
 
 def corrected(covariance: Covariance, equivalent: KappaSolution) -> Array:
-    """The formula of :func:`finite_size_train_error` at a solved kappa."""
+    """The formula of :func:`finite_size_train_error` for a `covariance` and its solved kappa.
+
+    That is the `equivalent`.
+    """
     n, kappa = equivalent.n_samples, equivalent.kappa
     if equivalent.rho == 0.0:
         return np.zeros(covariance.d)

@@ -27,9 +27,9 @@ class KappaSolution:
     n_samples : int
         n.
     ridge : float
-        :math:`\lambda`.
+        :math:`\lambda`, in squared units of the rows.
     kappa : float
-        :math:`\kappa`, the ridge that the population feels.
+        :math:`\kappa`, the ridge that the population feels, in the same units.
     resolvent : Resolvent
         R.
     df1, df2 : float
@@ -83,7 +83,11 @@ def _singular(n: int) -> SingularCovariance:
 
 
 def least_kappa(covariance: Covariance, n_samples: int) -> float:
-    """What kappa tends to as the ridge falls to zero, whether or not there is a limit of R."""
+    """What kappa tends to as the ridge falls to zero, whether or not there is a limit of R.
+
+    For a `covariance` seen in `n_samples` rows; ValueError and ConvergenceError as
+    :func:`solve_kappa`.
+    """
     if n_samples >= covariance.d:
         return 0.0
     try:
@@ -114,8 +118,9 @@ def solve_kappa(
     n_samples : int
         Number of samples n.
     ridge : float
-        :math:`\lambda \ge 0`. Zero asks for the ridgeless limit: :math:`\kappa = 0` for n > d, and
-        for n < d the positive root of :math:`\mathrm{df}_1(\kappa) = n`.
+        :math:`\lambda \ge 0`, in the units of Sigma. Zero asks for the ridgeless limit:
+        :math:`\kappa = 0` for n > d, and for n < d the positive root of
+        :math:`\mathrm{df}_1(\kappa) = n`.
     rtol : float, default=1e-12
         Newton stops when its step is below rtol times kappa; as convergence is quadratic, the
         error is then far smaller.
@@ -129,8 +134,9 @@ def solve_kappa(
     Raises
     ------
     ValueError
-        For a negative ridge, or ridge = 0 with n = d, where the test error is infinite, or with a
-        singular Sigma of rank at most n; for an rtol or a max_iter that is not positive.
+        If `covariance` is no covariance model; for a negative ridge, or ridge = 0 with n = d, where
+        the test error is infinite, or with a singular Sigma of rank at most n; for an rtol or a
+        max_iter that is not positive.
     ConvergenceError
         When max_iter steps were not enough, or n is the rank of a singular Sigma and the
         ridge so small that rounding would decide.

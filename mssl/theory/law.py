@@ -14,7 +14,7 @@ __all__ = ["JointSpectrum", "joint_law", "merged", "unscaled"]
 
 
 def unscaled(covariance: Covariance) -> Covariance:
-    """The model in the units it was made in."""
+    """The covariance in the units it was made in."""
     while isinstance(covariance, Scaled):
         covariance = covariance.base
     return covariance
@@ -32,7 +32,10 @@ class JointSpectrum(NamedTuple):
 def joint_law(
     covariance: Covariance, weights: Array, offset: Array | float
 ) -> JointSpectrum | None:
-    """The joint law of the eigenvalues of Sigma and D, or None when they do not commute."""
+    """The joint law of the eigenvalues of Sigma and D, or None when they do not commute.
+
+    Sigma is the `covariance`, D has the diagonal `weights`, and beta is the `offset`.
+    """
     covariance, weights = _absorbed(covariance, weights, offset)
     if isinstance(covariance, Diagonal | Isotropic):
         return _distinct(covariance.diagonal(), weights, offset)
@@ -88,7 +91,7 @@ def _distinct(variances: Array, weights: Array, offset: Array | float) -> JointS
 
 
 def merged(law: JointSpectrum, bins: int = 300) -> JointSpectrum:
-    """The same law with nearby atoms as one, at their means."""
+    """The same law with nearby atoms as one, at their means, in so many `bins`."""
     with np.errstate(divide="ignore"):
         height = np.log(np.maximum(law.variances, law.variances.max() * 1e-12))
     group = np.digitize(height, np.linspace(height.min(), height.max(), bins))

@@ -54,13 +54,19 @@ def mask_penalty(variances: Array, ridge: float, mask_rate: float) -> Array:
     variances : ndarray of shape (n_features,)
         :math:`\Sigma_{kk}`, or :math:`S_{kk}` of a sample.
     ridge : float
-        :math:`\lambda \ge 0`.
+        :math:`\lambda \ge 0`, in the units of the variances.
     mask_rate : float
         p in [0, 1).
 
     Returns
     -------
     ndarray of shape (n_features,)
+        In the same units.
+
+    Raises
+    ------
+    ValueError
+        If the ridge is negative or the rate not in [0, 1).
     """
     ridge, rate = non_negative(ridge, "ridge"), open_unit(mask_rate, "mask_rate", zero_allowed=True)
     keep = 1.0 - rate
@@ -80,13 +86,19 @@ def equivalent_ridge(variance: float, ridge: float, mask_rate: float) -> float:
     variance : float
         The common variance s of the coordinates.
     ridge : float
-        :math:`\lambda \ge 0`.
+        :math:`\lambda \ge 0`, in the units of the variance.
     mask_rate : float
         p in [0, 1).
 
     Returns
     -------
     float
+        :math:`\lambda'`, in the same units.
+
+    Raises
+    ------
+    ValueError
+        As :func:`mask_penalty`.
 
     Notes
     -----
@@ -99,7 +111,8 @@ def equivalent_ridge(variance: float, ridge: float, mask_rate: float) -> float:
     * :math:`\hat A` itself, with all visible, is 1/q times too large for its input.
 
     With unequal variances masking penalises each coordinate in proportion to its variance and no
-    ridge does the same. At :math:`\lambda = 0` it is the ridge :math:`\tau` on standardised data:
+    ridge does the same. At :math:`\lambda = 0` it is the ridge :math:`\tau` on standardised data
+    (:theorem:`prop-mask-units`):
     :math:`\hat A = \frac1q V^{-1/2}\,\hat A_0^{\rm corr}(\tau)\,V^{1/2}`, where
     :math:`\hat A_0^{\rm corr}` belongs to the correlation matrix :math:`V^{-1/2}SV^{-1/2}`.
     """
@@ -122,6 +135,12 @@ def masked_bayes_error_by_coordinate(covariance: Covariance, mask_rate: float) -
     Returns
     -------
     ndarray of shape (n_features,)
+        In the units of Sigma.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model, or the rate not in [0, 1).
     """
     noise = mask_penalty(covariance_model(covariance).diagonal(), 0.0, mask_rate)
     return (
@@ -147,6 +166,8 @@ class MaskedErrors(StoredByFields):
               - B_{kk}
 
     for a diagonal B, where :math:`\mathrm{df}_2 = \mathrm{Tr}\,(\Sigma R)^2`.
+
+    The first two are in the units of Sigma, as all errors are, the third in those of B.
 
     Implements :theorem:`thm-mask-error`.
 
@@ -233,6 +254,12 @@ class MaskedErrors(StoredByFields):
         Returns
         -------
         ndarray of shape (n_features,)
+            In the units of Sigma.
+
+        Raises
+        ------
+        ValueError
+            If the rate is not in [0, 1).
         """
         rate = open_unit(mask_rate, "mask_rate", zero_allowed=True)
         c = (1.0 - rate) / self.keep
@@ -264,7 +291,10 @@ class MaskedErrors(StoredByFields):
         return float(np.mean(self.weighted_norm(np.ones(self.variances.size)))) / self.keep**2
 
     def evaluate(self, evaluation: str | float) -> float:
-        """Mean error in the sense of :func:`optimal_masking`."""
+        """Mean error in the sense of :func:`optimal_masking`.
+
+        `evaluation` is "same", "full", "rescaled" or a mask rate in [0, 1); ValueError otherwise.
+        """
         if evaluation == "same":
             return float(np.mean(self.test))
         if evaluation == "full":
@@ -300,6 +330,12 @@ def felt_penalty(variances: Array, kappa: float, ridge: float, mask_rate: float)
     Returns
     -------
     ndarray of shape (n_features,)
+        In the units of the variances.
+
+    Raises
+    ------
+    ValueError
+        As :func:`mask_penalty`.
     """
     if mask_rate == 0:
         return np.full(np.shape(variances), kappa)
@@ -323,7 +359,8 @@ def solve_masked(
     n_samples : int
         Number of samples n.
     ridge : float
-        :math:`\lambda \ge 0`; with masks, zero is no limit but a problem like others.
+        :math:`\lambda \ge 0`, in the units of Sigma; with masks, zero is no limit but a problem
+        like others.
     mask_rate : float
         p in [0, 1); at 0 the penalty is the ridge alone, and kappa that of :func:`solve_kappa`.
 
@@ -333,6 +370,13 @@ def solve_masked(
         That of the model in units of the penalty, :math:`\Lambda^{-1/2}\Sigma\Lambda^{-1/2}`, at
         ridge 1; at p = 0 that of the model itself.
     errors : MaskedErrors
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model, an argument is out of range, or without a ridge
+        where there is no limit (see :func:`solve_kappa`) or, with masks, a coordinate without
+        variance.
     """
     rate = open_unit(mask_rate, "mask_rate", zero_allowed=True)
     variances = covariance_model(covariance).diagonal()

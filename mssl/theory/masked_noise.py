@@ -70,18 +70,22 @@ def spread_threshold(
     .. math:: \frac1{\theta_c} = \Big\langle\frac{A}{1 + bv}\Big\rangle_u, \qquad
               b + A\Big(1 - \frac{t}{1 + \gamma\langle p\rangle}\Big) = \frac{1 + \alpha}{\beta}
 
+    Implements :theorem:`prop-mask-spread`.
+
     Parameters
     ----------
     noise : Noise
+        Variances of the coordinates.
     gamma, ridge, rate : float
-        d/n, the ridge and the mask rate in [0, 1). Without a ridge, any rate that leaves a fit
-        (gamma below 1, or a positive rate) has the same threshold.
+        d/n, the ridge in the units of the variances, and the mask rate in [0, 1). Without a ridge,
+        any rate that leaves a fit (gamma below 1, or a positive rate) has the same threshold.
     on : array-like of shape (n_levels,), optional
         Part of the squared length of the signal on each level; the shares, for a flat signal.
 
     Returns
     -------
     float
+        In the units of the variances.
 
     Raises
     ------
@@ -103,11 +107,15 @@ def masked_noise_curve(noise: Noise, gamma: float, ridge: float, rate: float) ->
     .. math:: p(v) = \frac{A\,v}{1 + b\,v}, \qquad
               b + A\Big(1 - \frac{t}{1 + \gamma\langle p\rangle}\Big) \le \frac{1 + \alpha}{\beta}
 
+    Implements :theorem:`prop-mask-spread`.
+
     Parameters
     ----------
     noise : Noise
+        Variances of the coordinates.
     gamma, ridge, rate : float
-        d/n, the ridge, which must be positive, and the mask rate in [0, 1).
+        d/n, the ridge in the units of the variances, which must be positive, and the mask rate in
+        [0, 1).
 
     Returns
     -------
@@ -138,6 +146,8 @@ def local_threshold(size: int, gamma: float, rate: float) -> float:
     r"""Threshold, in units of its noise, of a signal on few coordinates, without a ridge.
 
     .. math:: D_m\,(s\ell + \alpha) = \frac{s(1 + \sqrt\gamma) + \alpha}{1 + \alpha}
+
+    Implements :theorem:`prop-mask-local`.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class Noise:
     Attributes
     ----------
     variances, shares : ndarray of shape (n_levels,)
-        Positive; the shares sum to one.
+        Positive, in squared units of the rows; the shares sum to one.
 
     Raises
     ------
@@ -59,7 +59,10 @@ class Noise:
 
     @classmethod
     def two_levels(cls, ratio: float, share: float = 0.5) -> Noise:
-        """Variance 1, and variance `ratio` on a share of the coordinates."""
+        """Variance 1, and variance `ratio` on a `share` of the coordinates.
+
+        ValueError unless the ratio is positive and the share in (0, 1).
+        """
         return cls(np.array([1.0, float(ratio)]), np.array([1.0 - share, share]))
 
     def mean(self, values: ArrayLike) -> np.ndarray:
@@ -74,14 +77,18 @@ class NoiseCurve:
     Attributes
     ----------
     noise : Noise
+        Variances v of the coordinates.
     gamma : float
         d/n.
     floor : float or ndarray of shape (n_levels,)
         kappa for masked regression, 0 for PCA; the penalty of each level at a mask rate.
     method : str
+        One of ``METHODS``.
     position, root : ndarray of shape (n_points,)
-        z and s.
+        The eigenvalue z of the weighted sample covariance, and s of
+        :class:`~mssl.theory.WeightedEquivalent` there.
     p : ndarray of shape (n_points, n_levels)
+        The function p(v) at z, one a level.
     """
 
     noise: Noise
@@ -109,6 +116,10 @@ class NoiseCurve:
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         r"""Strength that puts a spread signal at each position, and its overlaps there.
 
+        .. math:: \frac1\theta = \Big\langle\frac pv\Big\rangle_u
+
+        Implements :theorem:`thm-outlier` and :theorem:`thm-outlier-overlap`.
+
         Parameters
         ----------
         on : array-like of shape (n_levels,), optional
@@ -117,9 +128,9 @@ class NoiseCurve:
         Returns
         -------
         strength : ndarray of shape (n_points,)
-            Ascending.
+            Ascending, in the units of the variances.
         overlaps : dict
-            "right", "symmetric" and "left", each of shape (n_points,).
+            Squared cosines "right", "symmetric" and "left", each of shape (n_points,).
         """
         on = self.noise.shares if on is None else np.asarray(on, dtype=float)
         v, q = self.noise.variances, self.p / self.noise.variances
@@ -136,22 +147,31 @@ class NoiseCurve:
     def local_signal(
         self, strengths: ArrayLike, size: int, level: int = 0
     ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Positions and overlaps of a signal that is flat on few coordinates of one level.
+        r"""Positions and overlaps of a signal that is flat on few coordinates of one level.
+
+        .. math:: s\,(v + \theta) + \kappa = \frac zD
+
+        with the `floor` :math:`\kappa`, and the D of a coordinate that carries its part of the
+        signal.
+
+        Implements :theorem:`thm-outlier` and :theorem:`thm-outlier-overlap`.
 
         Parameters
         ----------
         strengths : array-like of shape (n_strengths,)
+            :math:`\theta`, in the units of the variances.
         size : int
             Number of coordinates it sits on.
-        level : int
-            Their level of noise.
+        level : int, default=0
+            Which of the levels of noise they have.
 
         Returns
         -------
         position : ndarray of shape (n_strengths,)
             NaN where the signal stays inside the bulk.
         overlaps : dict
-            "right", "symmetric" and "left", each of shape (n_strengths,); 0 inside the bulk.
+            Squared cosines "right", "symmetric" and "left", each of shape (n_strengths,); 0 inside
+            the bulk.
         """
         strengths = np.asarray(strengths, dtype=float)
         v = self.noise.variances[level]
@@ -204,17 +224,23 @@ def _share(noise: Noise, kappa: float) -> np.ndarray:
 def noise_curve(
     method: str, noise: Noise, gamma: float, ridge: float | None = None, points: int = 600
 ) -> NoiseCurve:
-    """The curve of one method, from its edge to far above it.
+    r"""The curve of one method, from its edge to far above it.
+
+    .. math:: p(v) = \frac{A\,v}{1 + b\,v}, \qquad \gamma\,\langle p^2\rangle \le 1
+
+    Implements :theorem:`prop-pca-edge`.
 
     Parameters
     ----------
     method : {"masked_regression", "correlation_pca", "pca"}
+        Whose weights D the noise gets.
     noise : Noise
+        Variances of the coordinates.
     gamma : float
         d/n.
     ridge : float, optional
-        Positive; for masked regression, and for it alone.
-    points : int
+        Positive, in the units of the variances; for masked regression, and for it alone.
+    points : int, default=600
         How many positions, at least 4.
 
     Returns
@@ -293,6 +319,7 @@ def threshold(
     Returns
     -------
     float
+        In the units of the variances.
 
     Raises
     ------

@@ -30,7 +30,7 @@ class Outlier:
     Attributes
     ----------
     position : float
-        The eigenvalue :math:`\nu` of M.
+        The eigenvalue :math:`\nu` of M, without a unit (for PCA in squared units of the rows).
     side : {"above", "between", "below"}
         Where it lies relative to the bulks; those that few coordinates make, at most one in twenty,
         do not count.
@@ -65,6 +65,11 @@ class Outlier:
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            If `which` is none of the three, or x not a finite vector of that shape other than 0.
         """
         if which not in POWERS:
             raise ValueError(f"which must be one of {sorted(POWERS)}, got {which!r}.")
@@ -87,7 +92,7 @@ class Spike:
     Attributes
     ----------
     strength : float
-        :math:`\theta`.
+        :math:`\theta`, in squared units of the rows.
     threshold : float
         :math:`\theta_c = -1/(s\,u^\top R\,u)` at the upper edge: the strength above which this
         direction alone leaves the bulk, with D as it is. The edge is that of the last bulk of
@@ -127,7 +132,11 @@ class Gap(NamedTuple):
 
 
 def separated(y: Array, sigma_y: Array, spread: float, weights: Array, directions: Array):
-    """Orthogonal eigenvectors of one eigenvalue, each as close to one spike as it can be."""
+    """Orthogonal eigenvectors of one eigenvalue, each as close to one spike as it can be.
+
+    They are combinations of the columns of `y`, whose products with Sigma are `sigma_y`; `spread`
+    is :math:`s_0`, `weights` is D, and `directions` are those of the spikes.
+    """
     gram = spread * (y.T @ sigma_y) + y.T @ (y / weights[:, None])
     whiten = np.linalg.inv(np.linalg.cholesky(0.5 * (gram + gram.T))).T
     cosines = (y @ whiten).T @ (directions / np.sqrt(weights)[:, None])

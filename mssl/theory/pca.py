@@ -26,11 +26,13 @@ class PCASpike:
     Attributes
     ----------
     strength, threshold : float
-        :math:`\theta`, and the strength above which it leaves the bulk.
+        :math:`\theta`, and the strength above which it leaves the bulk; in squared units of the
+        rows.
     detected : bool
         Whether an eigenvalue outside the bulk belongs to it.
     eigenvalue : float
-        That eigenvalue; the upper edge of the bulk when there is none.
+        That eigenvalue; the upper edge of the bulk when there is none. In squared units of the rows
+        for PCA, without a unit for correlation PCA.
     overlap : float
         Squared cosine between u and the vector that maps a row of X to its score: w for PCA and
         :math:`D^{1/2}w` for correlation PCA, w being the eigenvector. 0 when not detected.
@@ -67,13 +69,21 @@ class PCATheory(StoredByFields):
     Attributes
     ----------
     edges : ndarray of shape (2 * n_bulks,)
-        Ends of the bulks, ascending.
+        Ends of the bulks, ascending; in squared units of the rows, without a unit if standardized.
     spikes : tuple of PCASpike
         One for each direction of the model, in its order.
     outliers : tuple of Outlier
         All eigenvalues outside the bulk, the largest first.
     spectrum : Spectrum
         The law of the eigenvalues: distribution function, quantiles, moments, atoms.
+
+    Raises
+    ------
+    ValueError
+        If `covariance` is no covariance model, or is zero, or has a coordinate without variance and
+        is to be standardized; if another argument is not what it should be.
+    ConvergenceError
+        By what describes the spectrum, if one of its equations is not solved.
 
     References
     ----------
@@ -137,7 +147,10 @@ class PCATheory(StoredByFields):
         return self.spiked_equivalent.spectrum
 
     def density(self, s: ArrayLike):
-        """Density of the eigenvalues at real points s of any shape."""
+        """Density of the eigenvalues at real points s of any shape, of that shape.
+
+        In one over the unit of s. ValueError unless all are finite and real.
+        """
         return self.spectrum.density(s)
 
     @property

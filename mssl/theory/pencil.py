@@ -61,7 +61,7 @@ class Pencil:
         self._root, self._inverse = _root(self.sigma)
 
     def traces(self, s: Points, z: Points):
-        r"""Functionals of :math:`R = (s\Sigma + B)^{-1}` at points of shape (n_points,).
+        r"""Functionals of :math:`R = (s\Sigma + B)^{-1}` at points s and z of shape (n_points,).
 
         Returns
         -------
@@ -112,13 +112,13 @@ class Pencil:
         )
 
     def median(self, z: Points) -> Array:
-        """The middle of the sizes of 1/k at real places."""
+        """The middle of the sizes of 1/k at real places z."""
         modes = self._modes(np.real(z))
         with np.errstate(divide="ignore"):
             return np.median(np.abs(modes.numerators / modes.denominators), axis=1)
 
     def negative(self, s: float, z: float) -> int:
-        r"""Number of negative eigenvalues of :math:`s\Sigma + B` at one real point."""
+        r"""Number of negative eigenvalues of :math:`s\Sigma + B` at one real point (s, z)."""
         matrix = s * self.sigma
         matrix[np.diag_indices(len(matrix))] += self.levels - z
         return int(np.sum(np.linalg.eigvalsh(matrix) < 0))

@@ -33,7 +33,10 @@ class Panel(NamedTuple):
 
 
 class AngleMap:
-    """Angle in [0, pi] against place in a bulk; logarithmic unless the bulk starts at zero."""
+    """Angle in [0, pi] against place in a bulk; logarithmic unless the bulk starts at zero.
+
+    The bulk lies between `low` and `high`.
+    """
 
     def __init__(self, low: float, high: float):
         self.low, self.high = low, high
@@ -47,12 +50,12 @@ class AngleMap:
         return np.clip(np.exp(y) if self.log else y, self.low, self.high)
 
     def speed(self, angle: Array):
-        """dx/dangle."""
+        """dx/dangle at an angle."""
         factor = self.place(angle) if self.log else 1.0
         return self.half * np.sin(angle) * factor
 
     def angle(self, x: Array):
-        """The angle at a place; 0 and pi outside the bulk."""
+        """The angle at a place x; 0 and pi outside the bulk."""
         x = np.clip(x, self.low, self.high)
         y = np.log(x) if self.log else x
         return np.arccos(np.clip((self.centre - y) / self.half, -1.0, 1.0))
@@ -69,7 +72,10 @@ def expect(
     edges: ArrayLike,
     panels: Sequence[Panel],
 ):
-    """Mean of a function over atoms and bulks."""
+    """Mean of a function over atoms and bulks.
+
+    The bulks lie between the `edges`, and their density is that of the `panels`.
+    """
     total = 0.0
     for atom in atoms:
         total += atom.mass * float(function(np.array([atom.position]))[0])
@@ -96,7 +102,9 @@ def find_panels(
 ):
     """Piecewise Chebyshev series of all bulks, and points inside them without density.
 
-    `known` keeps what has been found of each bulk, by its edges.
+    The bulks of an `equivalent` lie between its `edges`; `scan` gives starting points, and `known`
+    keeps what has been found of each bulk, by its edges. ConvergenceError if the edges do not pair
+    up.
     """
     places = [edge.position for edge in edges]
     if len(places) % 2:

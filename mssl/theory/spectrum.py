@@ -50,8 +50,8 @@ class Spectrum(StoredByFields):
     Attributes
     ----------
     edges : ndarray of shape (2 * n_bulks,)
-        Ends of the support of the density, ascending; `edges.reshape(-1, 2)` has one bulk a row.
-        Atoms are not among them.
+        Ends of the support of the density, in the units of M and ascending; `edges.reshape(-1, 2)`
+        has one bulk a row. Atoms are not among them.
     atoms : tuple of Atom
         Ascending. A bulk of a relative width below 1e-10 counts as one.
     infinite_mass : float
@@ -223,6 +223,11 @@ class Spectrum(StoredByFields):
         -------
         complex or ndarray
             Of the shape of z. Eigenvalues at infinity contribute zero.
+
+        Raises
+        ------
+        ValueError
+            If an entry of z is not finite.
         """
         z = np.asarray(z, dtype=complex)
         if not np.isfinite(z).all():
@@ -245,7 +250,12 @@ class Spectrum(StoredByFields):
         Returns
         -------
         float or ndarray
-            Of the shape of x; zero outside the bulks.
+            Of the shape of x, in one over its unit; zero outside the bulks.
+
+        Raises
+        ------
+        ValueError
+            If an entry of x is not finite and real.
         """
         x = real_array(x)
         return (self.equivalent.unit * self.own_density(self.equivalent.place(x.ravel()))).reshape(
@@ -286,7 +296,10 @@ class Spectrum(StoredByFields):
         return result
 
     def cdf(self, x: ArrayLike) -> Array:
-        """Fraction of the eigenvalues that are at most x, for real x of any shape."""
+        """Fraction of the eigenvalues that are at most x, for real x of any shape.
+
+        ValueError unless all are finite and real.
+        """
         x = real_array(x)
         return self.own_cdf(self.equivalent.place(x.ravel())).reshape(x.shape)[()]
 
@@ -305,11 +318,14 @@ class Spectrum(StoredByFields):
         return result
 
     def quantile(self, p: ArrayLike) -> Array:
-        """Smallest x with cdf(x) >= p, for p in [0, 1]; infinite within the mass at infinity."""
+        """Smallest x with cdf(x) >= p, for p in [0, 1]; infinite within the mass at infinity.
+
+        ValueError for another p.
+        """
         return self.equivalent.eigenvalue(self.own_quantile(p))
 
     def own_quantile(self, p: ArrayLike) -> Array:
-        """The same of the equivalent's own matrix."""
+        """The same of the equivalent's own matrix; ValueError unless p is in [0, 1]."""
         p = real_array(p, "p")
         if np.any((p < 0) | (p > 1)):
             raise ValueError("p must lie in [0, 1].")
@@ -365,6 +381,7 @@ def _marchenko_pastur(equivalent: WeightedEquivalent, law: JointSpectrum, x: Arr
 
 
 def real_array(x: ArrayLike, name: str = "x") -> Array:
+    """Return x as a float array; ValueError about `name` unless all entries are finite and real."""
     x = np.asarray(x)
     if np.iscomplexobj(x) or x.dtype.kind not in "fiu":
         raise ValueError(f"{name} must be real; use stieltjes for points off the real axis.")
@@ -375,6 +392,7 @@ def real_array(x: ArrayLike, name: str = "x") -> Array:
 
 
 def read_only(values: ArrayLike) -> Array:
+    """Return the values as a float array that cannot be written to."""
     array = np.array(values, dtype=float)
     array.flags.writeable = False
     return array

@@ -309,11 +309,10 @@ class SpikedEquivalent(StoredByFields):
 
         Implements :theorem:`thm-several-outliers` and :theorem:`thm-gap-outliers`.
 
-        Notes
-        -----
         In a gap the matrix above decreases with z, so that the number of its negative
         eigenvalues at the two ends gives the number of outliers between them, and each is the
-        only zero of one eigenvalue of a small matrix, found by Brent's method.
+        only zero of one eigenvalue of a small matrix, found by Brent's method. ConvergenceError if
+        it is not; ValueError without a ridge if n < d, where the n largest of A_hat are all 1.
         """
         if self.strengths.size + self.local.size == 0:
             return ()
@@ -411,7 +410,8 @@ class SpikedEquivalent(StoredByFields):
     def thresholds(self) -> Array:
         """Strength above which each spike alone leaves the bulk upwards, of shape (own,).
 
-        Implements :theorem:`thm-outlier`.
+        In the units of Sigma; ValueError without a ridge if n < d. Implements
+        :theorem:`thm-outlier`.
         """
         return self._all_thresholds[: self.own]
 

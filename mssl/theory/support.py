@@ -48,7 +48,7 @@ def _range(equivalent: WeightedEquivalent):
 
 
 class Scan:
-    """Solved points on the real axis, ascending."""
+    """Solved points of an equivalent on the real axis, ascending."""
 
     def __init__(self, equivalent: WeightedEquivalent, points: Array):
         self.equivalent = equivalent
@@ -102,7 +102,10 @@ class Scan:
         return np.interp(points, z, np.real(s)) + 1j * np.interp(points, z, np.imag(s))
 
     def sharpen(self, rounds: int):
-        """Look closer where the density has a dip, or where a gap is about to close."""
+        """Look closer where the density has a dip, or where a gap is about to close.
+
+        So many `rounds`, each at the points of the one before.
+        """
         for _ in range(rounds):
             traces = self.equivalent.traces(self.s, self.z.astype(complex))
             height = np.imag(traces.stieltjes) * self.z
@@ -122,7 +125,10 @@ class Scan:
 
 
 def first_scan(equivalent: WeightedEquivalent, refinement: int, atoms: Sequence[Atom]):
-    """Points over the whole range, closer where something is to be expected."""
+    """Points over the whole range of an `equivalent`, closer where something is to be expected.
+
+    That is beside its `atoms`, say; there are `refinement` times as many as at first.
+    """
     low, high = _range(equivalent)
     cheap = equivalent.law is not None and equivalent.law.counts.size <= 5000
     count = (500 if cheap else 60 if equivalent.dear else 130) * refinement
@@ -199,7 +205,7 @@ def _mass_inside(equivalent: WeightedEquivalent, a: float, b: float):
 
 
 def unseen(scan: Scan, atoms: Sequence[Atom]):
-    """What lies between neighbouring points of a scan, both outside.
+    """What lies between neighbouring points of a scan, both outside; `atoms` are those known.
 
     Returns
     -------

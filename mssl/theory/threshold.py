@@ -43,14 +43,21 @@ def critical_strength(
     base : Covariance
         The model without the spike.
     direction : array-like of shape (n_features,)
-        The unit vector u.
+        The vector u, of length 1.
     largest : float, default=1e6
         Strength, in units of the mean variance, up to which is searched.
 
     Returns
     -------
     float
-        Infinity when the direction stays inside the bulk up to `largest`.
+        In squared units of the rows. Infinity when the direction stays inside the bulk up to
+        `largest`.
+
+    Raises
+    ------
+    ValueError
+        If `theory_of` cannot be called, `base` is no covariance model, `direction` is not a vector
+        of its size and of length 1, or `largest` is not positive.
 
     Notes
     -----
@@ -58,7 +65,8 @@ def critical_strength(
     answer. One on few coordinates raises their variance and so lowers their D, and the threshold
     moves with the strength. The first crossing on a grid of four points a decade is refined.
 
-    A single coordinate of white noise of variance 1 has, with :math:`\gamma = d/n`,
+    A single coordinate of white noise of variance 1 has (:theorem:`cor-single-coordinate`), with
+    :math:`\gamma = d/n`,
 
     .. math:: \theta_c = \frac{(1+\sqrt\gamma)(1+\kappa)^2}{\kappa^2-1-\sqrt\gamma}
 

@@ -105,11 +105,11 @@ class WeightedEquivalent(StoredByFields):
     unit: float = 1.0
 
     def eigenvalue(self, z: Scalar):
-        """The eigenvalue of the matrix of interest that belongs to one of M."""
+        """The eigenvalue of the matrix of interest that belongs to z, one of M."""
         return (1.0 - self.depth) + z / self.unit
 
     def place(self, nu: Scalar):
-        """The inverse of `eigenvalue`."""
+        """The inverse of `eigenvalue` at `nu`."""
         return self.unit * (nu - (1.0 - self.depth))
 
     def coefficient(self, z: Scalar):
@@ -118,7 +118,7 @@ class WeightedEquivalent(StoredByFields):
         return excess / (1.0 + excess)
 
     def place_of_coefficient(self, a: Scalar):
-        """The inverse of `coefficient`."""
+        """The inverse of `coefficient` at a."""
         return self.unit * (self.depth + a / (1.0 - a))
 
     @property
@@ -161,7 +161,7 @@ class WeightedEquivalent(StoredByFields):
         return top
 
     def resolvent(self, s: Scalar, z: Scalar):
-        """The model's resolvent R at one point."""
+        """The model's resolvent R at one point (s, z)."""
         return self.covariance.resolvent(self.offset - z / self.weights, s)
 
     def traces(self, s: Points, z: Points) -> Traces:
@@ -254,7 +254,7 @@ class WeightedEquivalent(StoredByFields):
         return s
 
     def attempt(self, z: Points, guess: Array | None = None) -> Array:
-        """Like `solve`, with NaN where there is no root."""
+        """Like `solve` of z from a guess, with NaN where there is no root."""
         z = np.asarray(z, dtype=complex)
         if self.law is None and self.pencil is None:
             return self._solve_in_turn(z, guess)

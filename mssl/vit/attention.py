@@ -36,6 +36,12 @@ def attention_entropy(attention: Array, *, by_patch: bool = False) -> float | Ar
     Returns
     -------
     float or ndarray of shape (n_queries,)
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        If `attention` is no matrix whose rows are distributions.
 
     Examples
     --------
@@ -66,6 +72,11 @@ def normalized_mutual_information(attention: Array, *, by_patch: bool = False) -
     Returns
     -------
     float or ndarray of shape (n_queries,)
+
+    Raises
+    ------
+    ValueError
+        If `attention` is no matrix whose rows are distributions.
 
     Notes
     -----
@@ -110,6 +121,13 @@ def attention_distance(
     Returns
     -------
     float or ndarray of shape (n_patches,)
+        In the unit of the positions.
+
+    Raises
+    ------
+    ValueError
+        If `attention` is no matrix whose rows are distributions, or `positions` are not one row a
+        patch.
 
     References
     ----------

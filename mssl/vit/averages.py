@@ -21,7 +21,10 @@ Array = np.ndarray
 
 
 def strength_nodes(data: PatchData, n: int) -> tuple[Array, Array]:
-    """Gauss-Legendre nodes and weights for the mean over z; a single node where L = U."""
+    """n Gauss-Legendre nodes and weights for the mean over the strengths z of `data`.
+
+    A single node where L = U.
+    """
     if data.low == data.high:
         return np.array([data.low]), np.ones(1)
     x, w = np.polynomial.legendre.leggauss(n)
@@ -66,9 +69,10 @@ def gauss_counts(size: int, rest: int, draws: Array, n_nodes: int) -> tuple[Arra
               C_n = \frac{n (M+1-D-n)(b+1-n)}{(M+2-2n)(M+1-2n)}
 
     are the coefficients for a = `size`, b = `rest`, M = a + b, D = `draws`; the Jacobi matrix has
-    :math:`A_n + C_n` on and :math:`\sqrt{A_{n-1} C_n}` beside its diagonal. With m nodes, moments
-    are exact up to order 2m - 1. They are polynomials in D, so that D may be a node of another
-    count, in place of a whole number; then rows that few patches are left for take fewer nodes.
+    :math:`A_n + C_n` on and :math:`\sqrt{A_{n-1} C_n}` beside its diagonal. With m nodes, at most
+    `n_nodes`, moments are exact up to order 2m - 1. They are polynomials in D, so that D may be a
+    node of another count, in place of a whole number; then rows that few patches are left for take
+    fewer nodes.
     """
     a, b, D = float(size), float(rest), np.asarray(draws, dtype=float)[:, None]
     M, n = a + b, np.arange(n_nodes)
@@ -104,8 +108,9 @@ def gauss_counts(size: int, rest: int, draws: Array, n_nodes: int) -> tuple[Arra
 def visible_counts(data: PatchData, local: bool) -> tuple[Array, dict[str, Array], int]:
     """Probabilities and visible patches of areas, for a masked query, and patches elsewhere.
 
-    Counts have shape (n_points,): in the own area of a local query, the global one, one other
-    (where there are such), and in all further ones together.
+    The query is a local or a global one of `data`. Counts have shape (n_points,): in the own area
+    of a local query, the global one, one other (where there are such), and in all further ones
+    together.
     """
     # Given that the query is masked, V visible patches lie among the other P - 1.
     left, visible = data.n_patches - 1, data.n_patches - data.n_hidden
@@ -153,7 +158,11 @@ class Points:
 
 
 def points_of(data: PatchData, local: bool, average_counts: bool) -> Points:
-    """Average over counts and strengths for a local or a global query."""
+    """Average over counts and strengths of `data`, for a local or a global query.
+
+    Without `average_counts`, counts are at their means. ValueError where a query never sees its own
+    area, or areas differ in size.
+    """
     P, V = data.n_patches, data.n_patches - data.n_hidden
     size, n_other = data.even_local_size, data.n_local - local
     if average_counts:

@@ -16,7 +16,10 @@ __all__ = [
 
 
 def of_kind(value: object, kind: type | UnionType, name: str, wanted: str) -> None:
-    """Raise ValueError unless `value` is an instance of `kind`; a class is told from its object."""
+    """Raise ValueError unless `value` is an instance of `kind`; a class is told from its object.
+
+    The sentence says that `name` must be what `wanted` says.
+    """
     if isinstance(value, kind):
         return
     if isinstance(value, type):
@@ -27,7 +30,10 @@ def of_kind(value: object, kind: type | UnionType, name: str, wanted: str) -> No
 
 
 def entries_of(values, name: str, wanted: str) -> list:
-    """Return the entries of an iterable, or raise ValueError when it is none."""
+    """Return the entries of the iterable `values`, or raise ValueError when it is none.
+
+    The sentence says that `name` must be what `wanted` says.
+    """
     try:
         return list(values)
     except TypeError:
@@ -35,13 +41,13 @@ def entries_of(values, name: str, wanted: str) -> list:
 
 
 def step_set(values, name: str) -> frozenset[int]:
-    """Return distinct step numbers, or raise ValueError."""
+    """Return the distinct step numbers in `values`, or raise ValueError about `name`."""
     steps = entries_of(values, name, "a list of steps")
     return frozenset(positive_integer(s, f"each entry of {name}", minimum=0) for s in steps)
 
 
 def view_index(view, n_views: int) -> int:
-    """Return the index of one of `n_views` masks, or raise ValueError."""
+    """Return `view` as the index of one of `n_views` masks, or raise ValueError."""
     view = positive_integer(view, "view", minimum=0)
     if view >= n_views:
         raise ValueError(

@@ -23,6 +23,7 @@ def strength_moments(data: PatchData) -> tuple[float, float, float]:
     Returns
     -------
     m1, m2, m3 : float
+        In powers of the unit of a strength.
     """
     if data.low == data.high:
         return data.low, data.low**2, data.low**3
@@ -36,12 +37,14 @@ def contrast_rates(data: PatchData, batch_size: int) -> tuple[float, float]:
     .. math:: \lim_{\tau\to\infty} \tau\,\dot\Phi_m = \Big(1-\frac1B\Big)\frac{\nu}{KP}
               \Big[c_m a_3(\nu c_m - \chi_{mm}) - a_2 \sum_{m'\ne m} c_{m'}\chi_{mm'}\Big]
 
+    Implements :theorem:`thm-vc-first`.
+
     Parameters
     ----------
     data : PatchData
         With local areas of equal size.
     batch_size : int
-        B.
+        B, the images of a batch.
 
     Returns
     -------
@@ -78,6 +81,8 @@ def critical_temperature(low: float, high: float, n_clusters: int) -> float:
 
     .. math:: \mathbb E\, e^{L z/\tau_c} \Big(\frac zL - 1\Big) = K - 1
 
+    Implements :theorem:`prop-vc-dim`.
+
     Parameters
     ----------
     low, high : float
@@ -88,6 +93,7 @@ def critical_temperature(low: float, high: float, n_clusters: int) -> float:
     Returns
     -------
     float
+        In squared units of the strengths.
 
     Raises
     ------

@@ -61,7 +61,7 @@ class Batch(Images):
         return self.strengths.shape[1]
 
     def scored(self, view: int = 0) -> Array:
-        """Queries that are masked while their own area has a visible patch.
+        """Queries that are masked in one `view` while their own area has a visible patch.
 
         Returns
         -------
@@ -210,6 +210,11 @@ class PatchData:
         PatchData
             With :math:`C_s` the nearest integer and :math:`C_g` the size closest to
             :math:`P^{\kappa_c}` for which local areas fill the rest.
+
+        Raises
+        ------
+        ValueError
+            As :class:`PatchData`, or if an exponent is not in [0, 1] or leaves no global area.
         """
         P = positive_integer(n_patches, "n_patches", minimum=4)
         for value, name in (
@@ -371,6 +376,11 @@ class PatchData:
         Returns
         -------
         Images
+
+        Raises
+        ------
+        ValueError
+            If a number is not a positive integer, or `rng` is neither a Generator nor a seed.
         """
         n = positive_integer(n_images, "n_images")
         views = positive_integer(views, "views")
@@ -398,7 +408,10 @@ class PatchData:
         return Batch(images.clusters, images.strengths, images.visible, areas, self.n_clusters)
 
     def batch(self, n_images: int, rng, *, views: int = 1) -> Batch:
-        """Draw images that know where their areas lie; arguments as for :meth:`draw`."""
+        """Draw images that know where their areas lie.
+
+        `n_images`, `rng`, `views` and the ValueError are those of :meth:`draw`.
+        """
         return self.place(self.draw(n_images, rng, views=views))
 
     def expected_visible(self) -> Array:
@@ -454,6 +467,11 @@ class PatchData:
         -------
         ndarray of shape (rows * tile, columns * tile)
             NaN on masked patches.
+
+        Raises
+        ------
+        ValueError
+            If there is no such view.
         """
         visible = None
         if view is not None:

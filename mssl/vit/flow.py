@@ -21,7 +21,10 @@ SPANS = {8: 15.0, 16: 62.0, 24: 142.0}
 
 
 class UnresolvedError(Exception):
-    """The exponent of a similarity varies more between strengths than the nodes resolve."""
+    """The exponent of a similarity varies more between strengths than the nodes resolve.
+
+    It varies by `span`.
+    """
 
     def __init__(self, span: float):
         super().__init__(span)
@@ -39,7 +42,12 @@ class Look:
 
 
 def flow_of(data, objective, average_counts, batch_size, n_nodes=8) -> Callable[[Array], Look]:
-    """The right-hand side for an objective."""
+    """The right-hand side for an objective on `data`.
+
+    `average_counts` and `batch_size` are those of :func:`mean_field`, `n_nodes` is the number of
+    strengths in an average of contrast. ValueError for what has no effect on the objective, and for
+    an objective of another kind.
+    """
     if isinstance(objective, MAE):
         if batch_size is not None:
             raise ValueError("batch_size has no effect on masked reconstruction; leave it out.")
@@ -68,7 +76,10 @@ def flow_of(data, objective, average_counts, batch_size, n_nodes=8) -> Callable[
 
 
 class Reconstruction:
-    """Right-hand side for masked reconstruction."""
+    """Right-hand side for masked reconstruction of `data`.
+
+    `average_counts` is that of :func:`mean_field`.
+    """
 
     def __init__(self, data: PatchData, average_counts: bool):
         self.data = data
@@ -127,11 +138,13 @@ class Reconstruction:
 
 
 class Contrast:
-    """Right-hand side for the contrastive objective.
+    """Right-hand side for the contrastive objective on `data`.
 
     Axes: i, the global strength; o and j, the strengths of two local areas, of which the first is
     the own area of a local patch. Further areas are at their means. A global patch is one that has
     the same unknown for both, so that patches with equal unknowns are treated alike.
+
+    ValueError for a `batch_size` that the objective cannot use; `n_nodes` is one of ``SPANS``.
     """
 
     def __init__(

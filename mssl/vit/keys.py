@@ -46,7 +46,10 @@ class Keys:
 
     @classmethod
     def of(cls, batch: Batch, view: int = 0) -> Keys:
-        """The keys of a batch of images under one of their masks."""
+        """The keys of a batch of images under one of their masks, that of `view`.
+
+        ValueError if there is no such mask.
+        """
         n_areas, (n_images, P) = batch.n_areas, batch.areas.shape
         area = np.where(batch.visible[view], batch.areas, n_areas)
         place = np.flatnonzero((area > 0) & (area < n_areas))

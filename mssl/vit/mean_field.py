@@ -198,7 +198,11 @@ def _integrate(speed: Callable, n_unknowns: int, times: Array, rtol: float, high
 
 
 def solve(rate: Callable, span: float, n_unknowns: int, rtol: float, end: float, high, **options):
-    """What `solve_ivp` finds from 0, or ConvergenceError; `end` is the time to name in it."""
+    """What `solve_ivp` finds for a `rate` of change from 0, or ConvergenceError.
+
+    It runs to time `span` with `n_unknowns` and the relative tolerance `rtol`; `end` is the time to
+    name in the error, `high` the largest strength, and `options` go to the solver.
+    """
     scale = 1.0 / max(high, 1.0)  # of Phi, as weights are exp(z Phi)
     advice = f"the mean field could not be integrated to time {end:g}"
     calls = 0
@@ -233,14 +237,17 @@ def solve(rate: Callable, span: float, n_unknowns: int, rtol: float, end: float,
 
 
 def tolerance(rtol) -> float:
-    """Return a relative tolerance that the solver can hold, or raise ValueError."""
+    """Return `rtol`, a relative tolerance that the solver can hold, or raise ValueError."""
     if positive(rtol, "rtol") < _LEAST_RTOL:
         raise ValueError(f"rtol must be at least {_LEAST_RTOL:g}, 100 roundings, got {rtol:g}.")
     return float(rtol)
 
 
 def of_equal_areas(data: PatchData, caller: str) -> PatchData:
-    """Return data with local areas of one size and strengths whose powers exist, or raise."""
+    """Return data with local areas of one size and strengths whose powers exist.
+
+    ValueError, which names the `caller`, for other data.
+    """
     of_kind(data, PatchData, "data", "a PatchData")
     if not isinstance(data.local_size, int):
         raise ValueError(f"{caller} needs local areas of equal size; use train for unequal ones.")

@@ -53,7 +53,7 @@ class Parameters:
 
     @classmethod
     def zeros(cls, data: PatchData) -> Parameters:
-        """The start of training, Q = 0."""
+        """The start of training on `data`, Q = 0."""
         P = data.n_patches
         return cls(np.zeros((P, data.n_clusters, data.n_areas)), np.zeros((P, P)))
 
@@ -139,6 +139,11 @@ class Attention:
         -------
         Attention
 
+        Raises
+        ------
+        ValueError
+            If there is no such view.
+
         Notes
         -----
         An array of shape (n_images, n_patches, n_patches) never exists: the scores of all visible
@@ -186,7 +191,7 @@ class Attention:
         return self.on_areas * self.images.strengths.T[:, :, None]
 
     def matrix(self, index: int = 0) -> Array:
-        """The full attention of one image, ndarray of shape (n_patches, n_patches).
+        """The full attention of the image `index`, ndarray of shape (n_patches, n_patches).
 
         Row p is the attention of query p; its entries sum to 1.
         """
@@ -266,5 +271,10 @@ def attend(
     Returns
     -------
     Attention
+
+    Raises
+    ------
+    ValueError
+        If there is no such view.
     """
     return Attention.of(parameters, data.place(images), view, positions=positions)

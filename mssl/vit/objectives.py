@@ -29,7 +29,7 @@ class Objective(ABC):
     views: int = 1
 
     def check_batch(self, n_images: int) -> int:
-        """Return the batch size, or raise ValueError when the loss cannot use it."""
+        """Return `n_images`, the batch size, or raise ValueError when the loss cannot use it."""
         return positive_integer(n_images, "batch_size")
 
     def loss_and_gradient(
@@ -57,6 +57,11 @@ class Objective(ABC):
         -------
         loss : float
         gradient : Parameters
+
+        Raises
+        ------
+        ValueError
+            If the images are too few for the loss, or have too few views.
         """
         return self.slope(parameters, data.place(images), positions=positions)
 
@@ -78,6 +83,11 @@ class Objective(ABC):
         -------
         loss : float
         gradient : Parameters
+
+        Raises
+        ------
+        ValueError
+            If the images are too few for the loss, or have too few views.
         """
         keep_freed_memory()
         seen = self.look(parameters, batch)
@@ -102,16 +112,27 @@ class Objective(ABC):
         Returns
         -------
         float
+
+        Raises
+        ------
+        ValueError
+            If the images are too few for the loss, or have too few views.
         """
         return self.loss_of(parameters, self.look(parameters, data.place(images)))
 
     def loss_of(self, parameters: Parameters, seen: Attention) -> float:
-        """The loss where :meth:`look` has been taken already."""
+        """The loss where :meth:`look` has been taken already.
+
+        `parameters` are those with which it was taken, `seen` is its result.
+        """
         loss = self._loss_and_slopes(parameters, seen)[0]
         return float(loss + 0.5 * self._penalty() * parameters.square())
 
     def look(self, parameters: Parameters, batch: Batch) -> Attention:
-        """Attention on the first view of a batch, checked to be one that the loss can use."""
+        """Attention on the first view of a batch, from the `parameters`.
+
+        ValueError if the images are too few for the loss, or have too few views.
+        """
         self.check_batch(len(batch))
         if len(batch.visible) < self.views:
             raise ValueError(
@@ -183,9 +204,14 @@ class Contrastive(Objective):
     Parameters
     ----------
     temperature : float
-        :math:`\tau > 0`.
+        :math:`\tau > 0`, in squared units of the strengths.
     regularization : float, default=0.0
         :math:`\rho \ge 0`.
+
+    Raises
+    ------
+    ValueError
+        If the temperature is not positive or the regularization negative.
 
     Notes
     -----
@@ -214,7 +240,7 @@ class Contrastive(Objective):
         )
 
     def check_batch(self, n_images: int) -> int:
-        """Return the batch size, or raise ValueError: one image has no negatives."""
+        """Return the batch size `n_images`, or raise ValueError: one image has no negatives."""
         n_images = super().check_batch(n_images)
         if n_images < 2:
             raise ValueError(
@@ -252,7 +278,7 @@ class Combined(Objective):
     The reconstruction is that of the first view, the one through which the contrastive gradient
     flows as well.
 
-    Implements :theorem:`prop-between-gradient`.
+    Implements :theorem:`def-between-combined` and :theorem:`prop-between-gradient`.
 
     Parameters
     ----------
@@ -260,6 +286,11 @@ class Combined(Objective):
         :math:`\alpha` and :math:`\beta`, not negative and not both 0.
     temperature, regularization : float
         As for :class:`Contrastive`; the penalty is part of it and is weighed by :math:`\beta`.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or both are 0, or as :class:`Contrastive`.
 
     Notes
     -----
@@ -288,7 +319,7 @@ class Combined(Objective):
         return Contrastive(self.temperature, self.regularization)
 
     def check_batch(self, n_images: int) -> int:
-        """Return the batch size, or raise ValueError: one image has no negatives."""
+        """Return the batch size `n_images`, or raise ValueError: one image has no negatives."""
         return self.contrastive_part.check_batch(n_images)
 
     def _loss_and_slopes(self, parameters, seen):

@@ -85,6 +85,8 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
 
     Raises
     ------
+    ValueError
+        If local areas differ in size, no strength is positive, or an option is out of its range.
     ConvergenceError
         When attention on the own area does not reach one half.
 
@@ -156,6 +158,11 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
         `crossing` is given when :math:`a > b`, by the same reduced equations; for a single
         strength z it is :math:`(a - b)/(3 a b z^4)`, a third of :math:`t_2` when a is much larger
         than b.
+
+    Raises
+    ------
+    ValueError
+        If local areas differ in size.
 
     Notes
     -----
@@ -253,6 +260,13 @@ def phase_exponents(
     Returns
     -------
     PhaseExponents
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two sizes, or as :meth:`PatchData.from_exponents`.
+    ConvergenceError
+        As :func:`phase_times`.
     """
     patches = entries_of(patches, "patches", "a list of numbers of patches")
     if len(patches) < 2:

@@ -106,6 +106,11 @@ def definition(data: PatchData, objective: Objective, images: Images) -> Definit
     Returns
     -------
     Definition
+
+    Raises
+    ------
+    ValueError
+        If the objective is none of the three.
     """
     shape = (data.n_patches, data.n_clusters, data.n_areas)
     square = (data.n_patches, data.n_patches)

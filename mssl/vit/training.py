@@ -56,7 +56,7 @@ class TrainingHistory(History):
 
 
 class DivergenceError(ConvergenceError):
-    """The loss ceased to be finite.
+    """The loss ceased to be finite; the message says after which step.
 
     Attributes
     ----------
