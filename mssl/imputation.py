@@ -115,9 +115,11 @@ def drop_at_random(X, mask_rate: float, rng: np.random.Generator | int) -> np.nd
     Parameters
     ----------
     X : array-like of shape (n_rows, n_features)
+        May have holes.
     mask_rate : float
         Probability of each entry to be missing, in (0, 1).
     rng : Generator or int
+        Source of randomness, or its seed.
 
     Returns
     -------
@@ -151,7 +153,8 @@ def conditional_fill(X, precision) -> np.ndarray:
 
     .. math:: \hat x_h = -Q_{hh}^{-1} Q_{hv}\, x_v
 
-    Implements :theorem:`thm-fill-all` and :theorem:`prop-fill-best`.
+    Implements :theorem:`thm-fill-all` and :theorem:`prop-fill-best`, by one symmetric solve a row,
+    of the size of the number of its holes.
 
     Parameters
     ----------
@@ -171,10 +174,6 @@ def conditional_fill(X, precision) -> np.ndarray:
         If the shapes do not fit, or an entry is infinite or not a number where it must be one.
     numpy.linalg.LinAlgError
         If Q is not positive definite on the holes of a row.
-
-    Notes
-    -----
-    One symmetric solve of the size of the number of holes a row.
 
     Examples
     --------
@@ -250,6 +249,7 @@ def expected_moments(X, precision) -> tuple[np.ndarray, np.ndarray]:
     X : array-like of shape (n_rows, n_features)
         NaN marks a hole. Of mean zero under the law.
     precision : array-like of shape (n_features, n_features)
+        Q, in units of one over X squared.
 
     Returns
     -------

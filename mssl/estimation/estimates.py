@@ -38,6 +38,7 @@ class RiskEstimate:
         For the distance from the test error of the fit to this X; that of GCV is in proportion to
         that of LOO.
     loo_error_by_coordinate, loo_standard_error_by_coordinate : ndarray of shape (n_ridges, d)
+        The same, coordinate by coordinate.
     inflation : ndarray of shape (n_ridges,)
         The factor c by which the standard errors exceed those of n independent losses.
     row_losses : ndarray of shape (n_ridges, n_samples)

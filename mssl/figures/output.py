@@ -41,7 +41,9 @@ def render(drawing: Figure, file_format: str, *, title: str | None = None) -> by
     Parameters
     ----------
     drawing : matplotlib.figure.Figure
+        What is written.
     file_format : {"svg", "pdf", "png"}
+        As what.
     title : str, optional
         Written into the file's metadata.
 

@@ -58,7 +58,9 @@ class SpikedEquivalent(StoredByFields):
     weights : ndarray of shape (n_features,)
         D, of the full model.
     strengths : ndarray of shape (r,)
+        :math:`\Theta`, in the units of Sigma.
     directions : ndarray of shape (n_features, r)
+        The unit columns of U.
     local : ndarray of int
         Coordinates where D differs from :math:`D_0`, or :math:`\beta` from :math:`\beta_0`, by more
         than 5 per cent; each is a perturbation of rank one. Elsewhere the difference enters to

@@ -20,7 +20,9 @@ class NoisyAttention(NamedTuple):
     attention : ndarray of shape (n_images, n_patches, n_patches)
         Of queries (rows) on keys.
     areas : ndarray of int of shape (n_images, n_patches)
+        Area of each patch of each image; 0 is the global one.
     visible : ndarray of bool of shape (n_images, n_patches)
+        True where a patch is not masked.
     positions : ndarray of shape (n_patches, n_patches)
         What attention would be without content, the softmax of the rows of Upsilon.
     """
@@ -96,11 +98,13 @@ def noisy_attention(
     data : PatchData
         Areas, strengths and masks.
     noise : array-like of shape (n_patches,)
-        The variances v, not negative.
+        The variances v, not negative, in squared units of the strengths.
     objective : {"mae", "contrastive"}
+        Which loss is lowered.
     steps, rate, batch
         Gradient steps, their size, images a step.
     rng : numpy.random.Generator
+        Source of images, masks and noise.
     fresh : bool, default=False
         Draw the noise anew for the second view of an image.
     temperature, regularization : float

@@ -61,8 +61,11 @@ class Definition:
     loss : sympy expression
         The loss on the given images. The stop-gradient branch holds symbols of its own.
     phi : ndarray of sympy symbols, shape (n_patches, n_clusters, n_areas)
+        :math:`\Phi`.
     upsilon : ndarray of sympy symbols, shape (n_patches, n_patches)
+        :math:`\Upsilon`.
     strengths : ndarray of sympy symbols, shape (n_images, n_areas)
+        z.
     stopped : dict
         Symbol of the stop-gradient branch to the parameter whose value it has.
     """
