@@ -38,6 +38,13 @@ class Blocks(Covariance):
     variances : float or array-like of shape (n_blocks,), default=1.0
         The variance :math:`v_b` of the coordinates of each group, positive.
 
+    Attributes
+    ----------
+    d : int
+        Number of coordinates.
+    group : ndarray of int of shape (n_features,)
+        Group of each coordinate.
+
     Raises
     ------
     ValueError

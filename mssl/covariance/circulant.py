@@ -36,6 +36,13 @@ class Circulant(Covariance):
     first_row : array-like of shape (n_features,)
         The row c, with :math:`c_j = c_{d-j}` and a non-negative Fourier transform.
 
+    Attributes
+    ----------
+    d : int
+        Number of sites.
+    eigenvalues : ndarray of shape (n_features,)
+        :math:`\sigma_k^2`, in the order of the frequencies k.
+
     Raises
     ------
     ValueError

@@ -30,6 +30,15 @@ class Dense(Covariance):
     matrix : array-like of shape (n_features, n_features)
         Symmetric and positive semi-definite.
 
+    Attributes
+    ----------
+    d : int
+        Number of coordinates.
+    eigenvalues : ndarray of shape (n_features,)
+        :math:`\sigma_i^2`, ascending.
+    eigenvectors : ndarray of shape (n_features, n_features)
+        V, one a column.
+
     Raises
     ------
     ValueError

@@ -28,6 +28,11 @@ class Diagonal(Covariance):
     variances : array-like of shape (n_features,)
         Variances, not negative.
 
+    Attributes
+    ----------
+    d : int
+        Number of coordinates.
+
     Raises
     ------
     ValueError

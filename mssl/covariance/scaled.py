@@ -29,6 +29,11 @@ class Scaled(Covariance):
     scales : float or array-like of shape (n_features,)
         The factors :math:`c_k`, positive.
 
+    Attributes
+    ----------
+    d : int
+        Number of coordinates.
+
     Raises
     ------
     ValueError

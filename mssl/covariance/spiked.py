@@ -36,6 +36,13 @@ class Spiked(Covariance):
     directions : array-like of shape (n_features, r)
         The unit columns :math:`u_i`. They need not be orthogonal.
 
+    Attributes
+    ----------
+    d : int
+        Number of coordinates.
+    loadings : ndarray of shape (n_features, r)
+        :math:`\sqrt{\theta_i}\,u_i`, one a column.
+
     Raises
     ------
     ValueError

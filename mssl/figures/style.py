@@ -41,7 +41,17 @@ _YELLOW, _BLUE, _VERMILLION, _PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of quantity is drawn; never by colour alone."""
+    """How one kind of quantity is drawn; never by colour alone.
+
+    Attributes
+    ----------
+    color : str
+        Of lines and of markers.
+    line : str
+        Matplotlib's style of a line.
+    marker : str
+        Matplotlib's marker of a point.
+    """
 
     color: str
     line: LineStyleType = "-"

@@ -12,10 +12,32 @@ from .symbols import gamma, kappa, rho
 
 @dataclass(frozen=True)
 class AR1Equivalent(Derivation):
-    r"""Result of :func:`ar1`; expressions in ``rho``, ``kappa``, ``gamma`` unless said otherwise.
+    r"""Result of :func:`ar1`; in ``rho``, ``kappa`` and ``gamma`` unless said otherwise.
 
-    ``c`` is :math:`(1 + \rho^2)/(1 - \rho^2)`, ``w`` is :math:`\sqrt{1 + 2c\kappa + \kappa^2}`;
-    ``decay`` is the rate z and ``coefficient`` the weight on a neighbour at distance ``lag``.
+    Attributes
+    ----------
+    rho, lag : sympy symbol
+        Correlation of neighbours, and a distance between coordinates.
+    c : sympy expression
+        :math:`(1 + \rho^2)/(1 - \rho^2)`.
+    w : sympy expression
+        :math:`W = \sqrt{1 + 2c\kappa + \kappa^2}`.
+    bayes_error, bayes_error_border : sympy expression
+        Bayes error inside a long series, and at its border.
+    resolvent_diagonal, resolvent_border : sympy expression
+        :math:`R_{kk}` inside, and at the border.
+    df1_per_dimension, df2_per_dimension : sympy expression
+        Degrees of freedom over d.
+    ridge : sympy expression
+        The ridge of a kappa.
+    decay : sympy expression
+        The rate z at which weights fall with the distance.
+    coefficient : sympy expression
+        Weight on a neighbour at the distance ``lag``.
+    test_error, test_error_border : sympy expression
+        Test error inside, and at the border.
+    claims : tuple of Identity
+        What was derived, as :func:`ar1` lists it.
     """
 
     rho: sp.Symbol

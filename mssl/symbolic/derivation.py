@@ -100,7 +100,13 @@ Claim: TypeAlias = Identity | Positivity
 
 
 class Derivation:
-    """What every result of a derivation shares: its claims, each with a name of its own."""
+    """What every result of a derivation shares: its claims, each with a name of its own.
+
+    Attributes
+    ----------
+    claims : tuple of Identity and Positivity
+        The statements that were derived.
+    """
 
     claims: tuple[Claim, ...]
 

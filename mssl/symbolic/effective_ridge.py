@@ -13,7 +13,19 @@ from .symbols import kappa, lam, n
 
 @dataclass(frozen=True)
 class RidgeDerivative(Derivation):
-    """Result of :func:`ridge_derivative`, as functions of kappa and the spectrum."""
+    r"""Result of :func:`ridge_derivative`, as functions of kappa and the spectrum.
+
+    Attributes
+    ----------
+    fixed_point : sympy expression
+        :math:`F(\kappa, \lambda)`, which vanishes at the effective ridge.
+    derivative : sympy expression
+        :math:`d\kappa/d\lambda`.
+    df1, df2 : sympy expression
+        Degrees of freedom.
+    claims : tuple of Identity
+        What was derived, as :func:`ridge_derivative` lists it.
+    """
 
     fixed_point: sp.Expr
     derivative: sp.Expr
@@ -63,7 +75,19 @@ def ridge_derivative(population: SymbolicPopulation | None = None) -> RidgeDeriv
 
 @dataclass(frozen=True)
 class KappaNewton(Derivation):
-    """Result of :func:`kappa_newton`."""
+    """Result of :func:`kappa_newton`, as functions of kappa and of m atoms.
+
+    Attributes
+    ----------
+    function, slope, curvature : sympy expression
+        :math:`F`, :math:`F'` and :math:`F''`.
+    start : sympy expression
+        Where the iteration starts, to the right of the root.
+    step : sympy expression
+        Where it goes from kappa.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`kappa_newton` lists it.
+    """
 
     function: sp.Expr
     slope: sp.Expr

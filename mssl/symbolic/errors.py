@@ -14,7 +14,17 @@ from .symbols import kappa, lam, n
 
 @dataclass(frozen=True)
 class RiskEquivalents(Derivation):
-    """Result of :func:`risk_equivalents`: one entry per kind of coordinate, functions of kappa."""
+    r"""Result of :func:`risk_equivalents`: one entry per kind of coordinate, functions of kappa.
+
+    Attributes
+    ----------
+    ridge : sympy expression
+        The ridge of a kappa.
+    test_error, train_error, coef_norm : tuple of sympy expression
+        :math:`E_k`, :math:`E^{\mathrm{train}}_k` and :math:`\|a_k\|^2`.
+    claims : tuple of Identity
+        What was derived, as :func:`risk_equivalents` lists it.
+    """
 
     ridge: sp.Expr
     test_error: tuple[sp.Expr, ...]

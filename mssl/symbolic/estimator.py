@@ -12,7 +12,21 @@ from .symbols import lam
 
 @dataclass(frozen=True)
 class ClosedForm(Derivation):
-    """Result of :func:`closed_form`; all matrices have shape (d, d), ``row`` has shape (1, d)."""
+    r"""Result of :func:`closed_form`; all matrices have shape (d, d), ``row`` has shape (1, d).
+
+    Attributes
+    ----------
+    gram : sympy matrix
+        S, every entry a symbol.
+    resolvent : sympy matrix
+        Q.
+    row : sympy matrix
+        A row of data, every entry a symbol.
+    column_by_column, closed_form : sympy matrix
+        :math:`\hat A`, by d separate regressions and by one inverse.
+    claims : tuple of Identity
+        What was derived, as :func:`closed_form` lists it.
+    """
 
     gram: sp.ImmutableMatrix
     resolvent: sp.ImmutableMatrix

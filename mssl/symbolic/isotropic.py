@@ -12,10 +12,24 @@ from .symbols import gamma, kappa, lam, s
 
 @dataclass(frozen=True)
 class IsotropicKappa(Derivation):
-    """Result of :func:`isotropic_kappa`.
+    r"""Result of :func:`isotropic_kappa`, in ``gamma`` and the variance ``s``.
 
-    ``df1_per_sample`` and ``df2_per_sample`` are functions of kappa, ``stieltjes`` of the ridge,
-    ``density`` of ``x`` on the interval between the two ``edges``.
+    Attributes
+    ----------
+    kappa, other_root : sympy expression
+        The positive and the negative root, functions of the ridge.
+    df1_per_sample, df2_per_sample : sympy expression
+        Degrees of freedom over n, functions of kappa.
+    stieltjes : sympy expression
+        :math:`m(-\lambda)`, a function of the ridge.
+    edges : tuple of sympy expression
+        Ends of the bulk, the lower first.
+    x : sympy symbol
+        The variable of the density.
+    density : sympy expression
+        That of the eigenvalues of S, at ``x`` between the edges.
+    claims : tuple of Identity
+        What was derived, as :func:`isotropic_kappa` lists it.
     """
 
     kappa: sp.Expr
@@ -104,7 +118,19 @@ def isotropic_kappa() -> IsotropicKappa:
 
 @dataclass(frozen=True)
 class IsotropicRisk(Derivation):
-    """Result of :func:`isotropic_risk`, as functions of ``lambda``, ``gamma`` and ``s``."""
+    r"""Result of :func:`isotropic_risk`, as functions of ``lambda``, ``gamma`` and ``s``.
+
+    Attributes
+    ----------
+    test_error, train_error : sympy expression
+        Errors of a coordinate, in the units of ``s``.
+    coef_norm : sympy expression
+        :math:`\|a_k\|^2`.
+    large_ridge : sympy expression
+        The test error for a large ridge, to its third order.
+    claims : tuple of Identity
+        What was derived, as :func:`isotropic_risk` lists it.
+    """
 
     test_error: sp.Expr
     train_error: sp.Expr

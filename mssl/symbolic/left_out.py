@@ -12,10 +12,18 @@ from .symbols import lam, n
 
 @dataclass(frozen=True)
 class LeaveOneOut(Derivation):
-    """Result of :func:`leave_one_out`.
+    """Result of :func:`leave_one_out`, in three scalar symbols.
 
-    ``leverage`` and ``residual`` are the closed forms in the scalar symbols ``g`` (for
-    :math:`x_i'Qx_i`), ``p`` (for :math:`P_{ik}`) and ``q`` (for :math:`Q_{kk}`).
+    Attributes
+    ----------
+    g, p, q : sympy symbol
+        :math:`x_i'Qx_i`, :math:`P_{ik}` and :math:`Q_{kk}`.
+    leverage : sympy expression
+        :math:`h_{ik}`.
+    residual : sympy expression
+        :math:`r^{(-i)}_{ik}`.
+    claims : tuple of Identity
+        What was derived, as :func:`leave_one_out` lists it.
     """
 
     g: sp.Symbol

@@ -17,9 +17,21 @@ from .symbols import gamma, kappa
 class AlikeOptimalRidge(Derivation):
     r"""Result of :func:`optimal_ridge_alike`.
 
-    ``r`` is the undefined function :math:`r_1(\kappa)`; ``ratio`` and ``ridge`` are the aspect
-    ratio for which kappa is stationary and the ridge there; ``stationarity`` has the sign of
-    :math:`dE/d\kappa`.
+    Attributes
+    ----------
+    r : sympy expression
+        The undefined function :math:`r_1(\kappa)`.
+    test_error : sympy expression
+        E, in its terms.
+    stationarity : sympy expression
+        Has the sign of :math:`dE/d\kappa`.
+    ratio, ridge : sympy expression
+        The aspect ratio for which kappa is stationary, and the ridge there.
+    few_features_law, many_features_law : sympy expression
+        The optimal ridge for :math:`\gamma \to 0` and :math:`\gamma \to \infty`, of two variances
+        a and b with shares w and 1 - w.
+    claims : tuple of Identity
+        What was derived, as :func:`optimal_ridge_alike` lists it.
     """
 
     r: sp.Expr

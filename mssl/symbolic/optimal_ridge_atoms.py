@@ -18,9 +18,16 @@ from .symbols import gamma, kappa
 class TwoAtomOptimalRidge(Derivation):
     r"""Result of :func:`optimal_ridge_two_atoms`.
 
-    ``polynomial`` vanishes at the stationary kappa, in terms of ``gamma`` and the symbols ``a``,
-    ``b``, ``w``; ``ratio`` and ``ridge`` are :math:`\gamma^*` and :math:`\lambda^*` as functions
-    of kappa.
+    Attributes
+    ----------
+    a, b, w : sympy symbol
+        The two variances, and the share of the first.
+    ratio, ridge : sympy expression
+        :math:`\gamma^*` and :math:`\lambda^*` as functions of kappa.
+    polynomial : sympy.Poly
+        Vanishes at the stationary kappa, given ``gamma`` and the symbols above.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`optimal_ridge_two_atoms` lists it.
     """
 
     a: sp.Symbol

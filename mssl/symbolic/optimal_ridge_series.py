@@ -15,7 +15,19 @@ from .symbols import gamma, kappa, rho
 
 @dataclass(frozen=True)
 class AR1OptimalRidge(Derivation):
-    """Result of :func:`ar1_optimal_ridge`: the curve in kappa, its two ends in ``rho``, gamma."""
+    r"""Result of :func:`ar1_optimal_ridge`, in ``rho``.
+
+    Attributes
+    ----------
+    rho : sympy symbol
+        Correlation of neighbours.
+    ratio, ridge : sympy expression
+        :math:`\gamma^*` and :math:`\lambda^*` as functions of kappa.
+    few_features_law, many_features_law : sympy expression
+        The optimal ridge for :math:`\gamma \to 0` and :math:`\gamma \to \infty`.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`ar1_optimal_ridge` lists it.
+    """
 
     rho: sp.Symbol
     ratio: sp.Expr

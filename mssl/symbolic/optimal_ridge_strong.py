@@ -14,8 +14,19 @@ from .symbols import gamma, kappa
 
 @dataclass(frozen=True)
 class FactorOptimalRidge(Derivation):
-    """Result of :func:`optimal_ridge_factors`: leading ``kappa`` and ``ridge`` for strong factors,
-    and the ``cubic`` in kappa for factors without noise."""
+    """Result of :func:`optimal_ridge_factors`.
+
+    Attributes
+    ----------
+    a, b, w : sympy symbol
+        Variance of a factor with its noise and of the noise, and the share of factors.
+    kappa, ridge : sympy expression
+        The optimal ones to leading order, for strong factors.
+    cubic : sympy expression
+        Vanishes at the optimal kappa for factors without noise.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`optimal_ridge_factors` lists it.
+    """
 
     a: sp.Symbol
     b: sp.Symbol

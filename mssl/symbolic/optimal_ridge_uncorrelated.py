@@ -15,7 +15,17 @@ from .symbols import kappa
 
 @dataclass(frozen=True)
 class DiagonalOptimalRidge(Derivation):
-    """Result of :func:`optimal_ridge_diagonal`: test error and slope in kappa, by coordinate."""
+    """Result of :func:`optimal_ridge_diagonal`; one entry a kind of coordinate, functions of kappa.
+
+    Attributes
+    ----------
+    test_error : tuple of sympy expression
+        E of each.
+    slope : tuple of sympy expression
+        Its derivative in kappa.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`optimal_ridge_diagonal` lists it.
+    """
 
     test_error: tuple[sp.Expr, ...]
     slope: tuple[sp.Expr, ...]

@@ -16,7 +16,17 @@ from .symbols import gamma, kappa, lam, n, s
 
 @dataclass(frozen=True)
 class RidgelessManySamples(Derivation):
-    """Result of :func:`ridgeless_many_samples`: limits, one entry per kind of coordinate."""
+    r"""Result of :func:`ridgeless_many_samples`: limits, one entry per kind of coordinate.
+
+    Attributes
+    ----------
+    kappa_over_ridge : sympy expression
+        :math:`\kappa/\lambda`.
+    bayes_error, test_error, coef_norm : tuple of sympy expression
+        :math:`1/(\Sigma^{-1})_{kk}`, :math:`E_k` and :math:`\|a_k\|^2`.
+    claims : tuple of Identity
+        What was derived, as :func:`ridgeless_many_samples` lists it.
+    """
 
     kappa_over_ridge: sp.Expr
     bayes_error: tuple[sp.Expr, ...]
@@ -89,9 +99,18 @@ def ridgeless_many_samples(population: SymbolicPopulation | None = None) -> Ridg
 class RidgelessFewSamples(Derivation):
     """Result of :func:`ridgeless_few_samples`.
 
-    ``kappa``, ``test_error``, ``coef_norm`` are the isotropic limits in ``gamma``; ``peak`` is the
-    test error at n = d for a small ridge; ``two_atom_kappa`` belongs to variances ``a`` and ``b``
-    with shares ``w`` and 1 - w.
+    Attributes
+    ----------
+    kappa, test_error, coef_norm : sympy expression
+        The isotropic limits, in ``gamma`` and the variance ``s``.
+    peak : sympy expression
+        The test error at n = d for a small ridge.
+    a, b, w : sympy symbol
+        Two variances, and the share of the first.
+    two_atom_kappa : sympy expression
+        Their limit of kappa.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`ridgeless_few_samples` lists it.
     """
 
     kappa: sp.Expr

@@ -17,12 +17,26 @@ epsilon = sp.Symbol("epsilon", positive=True)
 
 @dataclass(frozen=True)
 class IsotropicSpike(Derivation):
-    """Result of :func:`isotropic_spike`.
+    """Result of :func:`isotropic_spike`, in ``theta`` and ``gamma``.
 
-    ``eigenvalue`` is that of S, ``coefficient`` that of A_hat as a function of ``kappa``;
-    ``score`` is the squared correlation of the score with the factor. Functions of ``theta`` and
-    ``gamma``; those named ``near_*`` are Taylor polynomials in ``epsilon``, those named ``far_*``
-    hold for a large ``theta``.
+    Attributes
+    ----------
+    threshold : sympy expression
+        Strength above which the spike leaves the bulk.
+    eigenvalue : sympy expression
+        That of S.
+    coefficient : sympy expression
+        That of A_hat, as a function of ``kappa``.
+    overlap : sympy expression
+        Squared cosine between the eigenvector and the spike.
+    score : sympy expression
+        Squared correlation of the score with the factor.
+    near_eigenvalue, near_overlap : sympy expression
+        Taylor polynomials at the threshold, in ``epsilon``, the relative distance from it.
+    far_eigenvalue, far_overlap : sympy expression
+        The same for a large ``theta``.
+    claims : tuple of Identity
+        What was derived, as :func:`isotropic_spike` lists it.
     """
 
     threshold: sp.Expr
@@ -151,10 +165,25 @@ def isotropic_spike() -> IsotropicSpike:
 class TwoLevelThreshold(Derivation):
     r"""Result of :func:`two_level_threshold`.
 
-    ``edge`` and ``same_place`` are polynomials in ``p`` and ``q`` that vanish at the upper edge,
-    ``t`` and ``inverse`` (which is :math:`1/\theta_c`) are linear in them, and ``ridge`` is the
-    ridge of a given kappa. ``whitened`` is the limit of the threshold, ``first_order`` its
-    derivative in kappa, both at kappa = 0.
+    Attributes
+    ----------
+    a, b, w, m : sympy symbol
+        The two variances of the noise, the share of coordinates with the first, and the share
+        of the squared length of the signal on these.
+    p, q : sympy symbol
+        The two unknowns at the edge.
+    t, inverse : sympy expression
+        t and :math:`1/\theta_c`, linear in p and q.
+    ridge : sympy expression
+        The ridge of a given kappa.
+    edge, same_place : sympy expression
+        Polynomials in p and q that vanish at the upper edge.
+    whitened : sympy expression
+        The limit of the threshold at kappa = 0.
+    first_order : sympy expression
+        Its derivative in kappa there.
+    claims : tuple of Identity and Positivity
+        What was derived, as :func:`two_level_threshold` lists it.
     """
 
     a: sp.Symbol

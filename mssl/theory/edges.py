@@ -14,7 +14,17 @@ __all__ = ["Edge", "find_edge"]
 
 
 class Edge(NamedTuple):
-    """End of a bulk: its place, the root s there, and on which side the bulk lies (+1: above)."""
+    """End of a bulk.
+
+    Attributes
+    ----------
+    position : float
+        Its place z.
+    root : float
+        The root s there.
+    inward : int
+        On which side the bulk lies, +1 where it is above.
+    """
 
     position: float
     root: float

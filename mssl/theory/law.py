@@ -21,7 +21,17 @@ def unscaled(covariance: Covariance) -> Covariance:
 
 
 class JointSpectrum(NamedTuple):
-    """Commuting Sigma, D and beta: joint eigenvalues with multiplicities."""
+    """Commuting Sigma, D and beta: joint eigenvalues with multiplicities.
+
+    Attributes
+    ----------
+    variances, weights : ndarray of shape (n_values,)
+        Eigenvalues of Sigma and of D.
+    counts : ndarray of shape (n_values,)
+        How often each pair occurs.
+    offsets : float or ndarray of shape (n_values,)
+        Those of beta.
+    """
 
     variances: Array
     weights: Array

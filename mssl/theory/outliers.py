@@ -122,7 +122,17 @@ class Spike:
 
 
 class Gap(NamedTuple):
-    """Interval of the real axis outside the bulk, with the roots s at its ends."""
+    """Interval of the real axis outside the bulk.
+
+    Attributes
+    ----------
+    low, high : float
+        Its ends z.
+    low_root, high_root : float
+        The roots s there.
+    side : {"above", "between", "below"}
+        Where it lies relative to the bulks.
+    """
 
     low: float
     low_root: float

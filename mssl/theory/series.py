@@ -24,7 +24,17 @@ CLOSE = 4e-15
 
 
 class Panel(NamedTuple):
-    """Chebyshev series of the density in the angle, between two angles of one bulk."""
+    """Chebyshev series of the density in the angle, between two angles of one bulk.
+
+    Attributes
+    ----------
+    bulk : int
+        Which bulk, from 0 on.
+    start, stop : float
+        The two angles.
+    series : ndarray of shape (n_terms,)
+        Coefficients, in the angle scaled to [-1, 1].
+    """
 
     bulk: int
     start: float

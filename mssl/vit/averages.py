@@ -142,8 +142,17 @@ def visible_counts(data: PatchData, local: bool) -> tuple[Array, dict[str, Array
 class Points:
     """Points of the average over counts and strengths, all of shape (n_points,).
 
-    Counts of visible patches in the own, the global and one other area, in all further areas
-    together (`rest`), and the mean sum of squares of the counts of those.
+    Attributes
+    ----------
+    probability : ndarray
+        Weight of each point.
+    own, globe, other : ndarray
+        Visible patches in the own, the global and one other area.
+    rest, rest_squares : ndarray
+        Visible patches in all further areas together, and the mean sum of the squares of their
+        counts.
+    z_own, z_global, z_other : ndarray
+        Strengths of the first three.
     """
 
     probability: Array

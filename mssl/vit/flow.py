@@ -33,7 +33,18 @@ class UnresolvedError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """Velocity, loss and attention at one state."""
+    """Velocity, loss and attention at one state.
+
+    Attributes
+    ----------
+    velocity : ndarray of shape (5,)
+        Of the five unknowns.
+    loss : float
+        The objective.
+    local, globe : tuple of float
+        Attention of local and of global patches on their own area, the global one, other local ones
+        and masked patches.
+    """
 
     velocity: Array
     loss: float
