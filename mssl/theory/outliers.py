@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from .._types import Array
 
-__all__ = ["POWERS", "Gap", "Outlier", "Spike", "separated"]
+__all__ = ["POWERS", "Gap", "Outlier", "Spike", "eliminated", "separated"]
 
 POWERS = {"right": 1.0, "symmetric": 0.0, "left": -1.0}
 
@@ -139,6 +139,18 @@ class Gap(NamedTuple):
     high: float
     high_root: float
     side: str
+
+
+def eliminated(matrix: Array, coefficients: Array, kept: int) -> Array:
+    r"""Diagonal of :math:`F_{11} - F_{12}(C_2^{-1} + F_{22})^{-1}F_{21}`, of shape (kept,).
+
+    What the first directions see when all later ones are part of the noise: the matrix F has shape
+    (r, r), and C holds the `coefficients`, of shape (r,).
+    """
+    own, cross, rest = matrix[:kept, :kept], matrix[:kept, kept:], matrix[kept:, kept:]
+    if kept < len(matrix):
+        own = own - cross @ np.linalg.solve(np.diag(1.0 / coefficients[kept:]) + rest, cross.T)
+    return np.diag(own).copy()
 
 
 def separated(y: Array, sigma_y: Array, spread: float, weights: Array, directions: Array):

@@ -27,7 +27,7 @@ from .bulk import (
     without_silent,
 )
 from .edges import Edge
-from .outliers import POWERS, Gap, Outlier, Spike, separated
+from .outliers import POWERS, Gap, Outlier, Spike, eliminated, separated
 from .spectrum import Spectrum
 from .state import StoredByFields
 from .weighted import WeightedEquivalent
@@ -432,12 +432,13 @@ class SpikedEquivalent(StoredByFields):
     def _forms(self, edge: Edge) -> Array:
         """The quadratic forms -s u'Ru at an edge, one a direction."""
         matrix = self._resolved(edge.root, edge.position)[0]
-        r = self.strengths.size
-        own, cross, local = matrix[:r, :r], matrix[:r, r:], matrix[r:, r:]
-        if self.local.size:
-            c = self._coefficients(edge.root, edge.position)[r:]
-            own = own - cross @ np.linalg.solve(np.diag(1.0 / c) + local, cross.T)
-        return -edge.root * np.diag(own)
+        c, own = self._coefficients(edge.root, edge.position), self.own
+        forms = -edge.root * eliminated(matrix, c, self.strengths.size)
+        if own and own < self.strengths.size:
+            # Loud coordinates are noise to the others, unless a direction is mostly on them.
+            beside = -edge.root * eliminated(matrix, c, own)
+            forms[:own] = np.where(beside > 0, beside, forms[:own])
+        return forms
 
     def describe_spikes(self, eigenvalue_of: Callable[[float], float]) -> tuple[Spike, ...]:
         """One :class:`Spike` for each direction, in the order of the model.
