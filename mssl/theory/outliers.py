@@ -96,8 +96,9 @@ class Spike:
     threshold : float
         :math:`\theta_c = -1/(s\,u^\top R\,u)` at the upper edge: the strength above which this
         direction alone leaves the bulk, with D as it is. The edge is that of the last bulk of
-        more than one in twenty eigenvalues: a few loud coordinates beyond it are no bulk, unless
-        they lie in this direction.
+        more than one in twenty eigenvalues: a few loud coordinates beyond it are no bulk, but noise
+        that this direction meets. One that is mostly on them adds no eigenvalue at any strength;
+        the threshold is then that with these coordinates made quiet.
     detected : bool
         Whether an eigenvalue outside the bulk belongs to it. One that lies inside the small bulk of
         a few loud coordinates is not told from theirs; where coordinates are independent, those
