@@ -179,6 +179,8 @@ class Copy:
             )
         except subprocess.TimeoutExpired:
             return False  # a loop without end is noticed
+        if done.returncode < 0:  # stopped from outside, which says nothing about the mutant
+            return self.passes(test, limit)
         return done.returncode == 0
 
     def examine(self, mutant: dict, tests: list[str], limits: dict[str, float]) -> dict:
