@@ -13,6 +13,7 @@ from mssl.chapters.error.worlds import uneven_spiked
 from mssl.chapters.measures import fitted_exponent
 from mssl.chapters.one_coordinate.worlds import population_coef
 from mssl.chapters.random_matrices.marchenko_pastur import marchenko_pastur_density
+from mssl.chapters.transition.transition_rounding import rounding_at_paper_scale
 from mssl.chapters.worlds import patch_scales, power_law
 from mssl.covariance import AR1
 from mssl.figures import FIGURES, Table
@@ -50,6 +51,14 @@ def test_figures_of_the_book_load_on_first_use_and_claims_not_at_all():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split() == ["False", "True", "False"]
+
+
+def test_the_stored_run_is_one_of_its_figure():
+    stored, made = rounding_at_paper_scale(), FIGURES.get("transition_rounding").data("test")
+    assert list(stored.columns) == list(made.columns)
+    assert set(stored["quantity"]) == set(made["quantity"])
+    assert stored["d"].max() == 4000
+    assert stored["trials"].max() == 2000
 
 
 def test_no_file_of_a_chapter_is_long():
