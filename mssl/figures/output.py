@@ -282,6 +282,9 @@ def display(name: str, scale: str = "quick") -> FigureDisplay:
 def glue(name: str, value: float | str, form: str = ".3f") -> None:
     """Make a computed number available to the prose of a page, as ``{glue:text}`name```.
 
+    Where MyST-NB is not installed no page is being made, and nothing happens: the notebook of a
+    chapter, whose prose holds the numbers already, runs with the package alone.
+
     Parameters
     ----------
     name : str
@@ -290,15 +293,13 @@ def glue(name: str, value: float | str, form: str = ".3f") -> None:
         What the prose shows.
     form : str, default=".3f"
         Format specification; "" leaves a text as it is.
-
-    Raises
-    ------
-    ImportError
-        Outside the environment of the book, as MyST-NB hands the number over.
     """
-    from myst_nb import glue as keep  # a dependency of the book, not of the package
-
-    keep(name, format(value, form), display=False)
+    text = format(value, form)
+    try:
+        from myst_nb import glue as keep  # a dependency of the book, not of the package
+    except ModuleNotFoundError:
+        return
+    keep(name, text, display=False)
 
 
 def _base64(content: bytes) -> str:

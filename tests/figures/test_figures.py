@@ -641,6 +641,13 @@ def test_put_hands_formatted_text_to_the_page(monkeypatch):
     assert glued == {"mean": "0.667", "count": "12", "words": "1.0 ± 0.1"}
 
 
+def test_put_is_silent_where_no_page_is_made(monkeypatch):
+    monkeypatch.setitem(sys.modules, "myst_nb", None)  # as if it were not installed
+    glue("mean", 2 / 3)
+    with pytest.raises(ValueError, match="format"):
+        glue("mean", 2 / 3, "no format")
+
+
 def test_display_and_show_compute_once(monkeypatch):
     compute = Interrupting()
     entry = make_registry(compute).get("a_figure")
