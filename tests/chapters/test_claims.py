@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mssl.chapters import PAGES
-from mssl.chapters.ledger import Check, Claim, checks_of, claims
+from mssl.chapters.ledger import Check, Claim, checks_of, claims, report
 from mssl.chapters.ledger.report import table
 
 BOOK = Path(__file__).parents[2] / "book"
@@ -21,6 +21,19 @@ def test_every_claim_of_the_book_has_a_check_and_no_check_is_left_over():
 @pytest.mark.parametrize("page", PAGES)
 def test_a_claim_is_checked_in_the_room_of_its_page(page):
     assert {claim.label for claim in claims(BOOK) if claim.page == page} == set(checks_of(page))
+
+
+def test_the_report_knows_all_claims_without_the_pages(tmp_path, monkeypatch):
+    passed = Check("numerical identity", 0.0, "relative", 1.0, "nothing")
+    monkeypatch.setattr(
+        report, "checks_of", lambda *pages: dict.fromkeys(checks_of(*pages), lambda: passed)
+    )
+    with_titles = [claim for claim, _ in report.run(BOOK)]
+    alone = [claim for claim, check in report.run(tmp_path) if check is passed]
+    assert with_titles == claims(BOOK)
+    assert {(c.page, c.kind, c.label) for c in alone} == {
+        (c.page, c.kind, c.label) for c in with_titles
+    }
 
 
 @pytest.mark.parametrize("label", sorted(CHECKS))

@@ -6,15 +6,32 @@ import re
 from html import escape
 from pathlib import Path
 
+from mssl.chapters import PAGES
 from mssl.chapters.ledger import Check, Claim, checks_of, claims
 
 __all__ = ["deviation", "inline", "run", "table"]
 
+_KINDS = {"thm": "theorem", "prop": "proposition", "lem": "lemma", "cor": "corollary"}
+
 
 def run(book: str | Path) -> list[tuple[Claim, Check]]:
-    """Run the check of every claim of the pages in a folder, in the order of the book."""
+    """Run the check of every claim, in the order of the book.
+
+    The titles of the claims are those in the pages of the folder. Where the folder is not that of
+    the book, a claim goes by its label.
+    """
     checks = checks_of()
-    return [(claim, checks[claim.label]()) for claim in claims(book)]
+    there = (Path(book).resolve().parent / "_toc.yml").is_file()
+    return [(claim, checks[claim.label]()) for claim in (claims(book) if there else labelled())]
+
+
+def labelled() -> list[Claim]:
+    """All claims by the labels of their checks, which the package knows without the pages."""
+    return [
+        Claim(page, _KINDS[label.split("-")[0]], label, label)
+        for page in PAGES
+        for label in checks_of(page)
+    ]
 
 
 def deviation(check: Check) -> str:
