@@ -16,6 +16,7 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
+from plain_notebooks import setup_notebooks
 from sphinx import addnodes
 from sphinx.util import logging
 from sphinx_proof.domain import ProofXRefRole
@@ -33,7 +34,8 @@ logger = logging.getLogger(__name__)
 
 def source_key() -> str:
     """Return a digest of everything, besides its own code, that a chapter's output depends on."""
-    files = sorted((ROOT / "mssl").rglob("*.py")) + sorted((ROOT / "mssl").rglob("*.mplstyle"))
+    kinds = ("*.py", "*.mplstyle", "*.csv")
+    files = [file for kind in kinds for file in sorted((ROOT / "mssl").rglob(kind))]
     files += [ROOT / "requirements.txt", HERE / "matplotlibrc"]
     digest = hashlib.sha256(platform.python_version().encode())
     for file in filter(Path.is_file, files):
@@ -68,17 +70,6 @@ def isolate_kernels(app, config) -> None:
     # Chapters run side by side: threads of linear algebra on top would only wait for each other,
     # and sums in another order would change last digits.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def has_notebook(app, pagename: str) -> bool:
-    """Tell whether a page was made from a chapter with code."""
-    return bool(app.env.metadata.get(pagename, {}).get("kernelspec"))
-
-
-def offer_notebook(app, pagename, templatename, context, doctree) -> None:
-    """Let the theme's download button offer the executed notebook."""
-    if has_notebook(app, pagename):
-        context["ipynb_source"] = f"{pagename}.ipynb"
 
 
 def drop_thebe(app, pagename, templatename, context, doctree) -> None:
@@ -149,30 +140,11 @@ def execute_side_by_side(app, env, docnames) -> None:
             logger.info("ran %s in %.0f s", source.name, result.time)
 
 
-def executed_notebook(app, docname: str) -> str:
+def executed_notebook(app, docname: str) -> nbformat.NotebookNode:
     """Return the notebook of a chapter with the outputs of its last run."""
     _, notebook = read_notebook(app, docname)
     cache = get_cache(app.config.nb_execution_cache_path)
-    _, notebook = cache.merge_match_into_notebook(notebook)
-    for index, cell in enumerate(notebook.cells):
-        # Ids are drawn at random and times differ: the same chapter shall give the same file.
-        cell["id"] = f"cell-{index}"
-        cell.metadata.pop("execution", None)
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    return nbformat.writes(notebook) + "\n"
-
-
-def write_notebooks(app, exception) -> None:
-    """Put the executed notebooks beside the sources.
-
-    MyST-NB itself writes them without outputs when the outputs come from the cache.
-    """
-    if exception is not None or app.builder.format != "html":
-        return
-    for docname in filter(lambda name: has_notebook(app, name), sorted(app.env.found_docs)):
-        target = Path(app.outdir, "_sources", f"{docname}.ipynb")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(executed_notebook(app, docname), "utf-8")
+    return cache.merge_match_into_notebook(notebook)[1]
 
 
 def say_types_in_words(app, what, name, obj, options, lines) -> None:
@@ -220,8 +192,8 @@ def setup(app):
     app.connect("config-inited", set_execution_cache, priority=100)
     app.connect("config-inited", isolate_kernels)
     app.connect("env-before-read-docs", execute_side_by_side)
-    app.connect("html-page-context", offer_notebook, priority=100)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("autodoc-process-docstring", say_types_in_words, priority=900)
-    app.connect("build-finished", write_notebooks)
+    setup_notebooks(app, executed_notebook)
+    app.setup_extension("installing")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
