@@ -31,7 +31,8 @@ def compile_lock(extra_arguments: list[str]) -> None:
     Index addresses stay out of the file, so that it installs from wherever the reader's pip looks.
     """
     command = ["uv", "pip", "compile", "pyproject.toml"]
-    command += ["--extra", "book", "--extra", "data", "--extra", "dev"]
+    for extra in ("book", "data", "dev", "tables"):
+        command += ["--extra", extra]
     command += ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--quiet"]
     command += ["--custom-compile-command", "make lock", "--output-file", LOCK.name]

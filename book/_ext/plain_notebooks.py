@@ -26,11 +26,12 @@ INSTALL = """\
 # Installs the package of the book where it is missing.
 from importlib.util import find_spec
 
-if any(find_spec(name) is None for name in {modules}):
+if {missing}:
     %pip install --quiet "{requirement}"
 """
-# What tells that an extra of the package is installed.
-MODULES = {"": ["mssl"], "data": ["mssl", "mlxtend", "universal"]}
+# What tells that an extra of the package is installed. A chapter names those that it needs in its
+# header, as `extra: data,tables`.
+MODULES = {"": ("mssl",), "data": ("mlxtend", "universal"), "tables": ("pandas",)}
 
 
 def opening(title: str, book: str, links: Links, extra: str) -> list[nbformat.NotebookNode]:
@@ -43,11 +44,9 @@ def opening(title: str, book: str, links: Links, extra: str) -> list[nbformat.No
             f" To run it, download the file `{wheel_name()}` from the page *Rerun* of the book "
             "into the folder of this notebook; the next cell installs it."
         )
-    modules = "(" + ", ".join(f'"{module}"' for module in MODULES[extra]) + ",)"
-    code = INSTALL.format(
-        modules=modules if len(MODULES[extra]) == 1 else modules.replace(",)", ")"),
-        requirement=requirement(links.address, extra),
-    )
+    needed = [module for name in ["", *filter(None, extra.split(","))] for module in MODULES[name]]
+    missing = " or ".join(f'find_spec("{module}") is None' for module in needed)
+    code = INSTALL.format(missing=missing, requirement=requirement(links.address, extra))
     return [new_markdown_cell(words), new_code_cell(code.rstrip("\n"))]
 
 

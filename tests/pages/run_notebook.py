@@ -22,8 +22,8 @@ def run(path: Path) -> dict[str, object]:
             cell.outputs, cell.execution_count = [], None
     notebook.cells.append(nbformat.v4.new_code_cell(WHERE))
     start = time.perf_counter()
-    where = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=3600, kernel_name="python3", resources=where).execute()
+    client = NotebookClient(notebook, timeout=3600, startup_timeout=600, kernel_name="python3")
+    client.execute(cwd=str(path.parent))
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     file, folder, *searched = json.loads(outputs.pop()["text"])
     return {

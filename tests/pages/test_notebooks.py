@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.test_environment import PINS
+from tests.test_environment import PINS, PROJECT
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
@@ -162,6 +162,20 @@ def test_no_chapter_reads_a_file_of_the_checkout():
         assert not re.search(r"\bopen\(|\bPath\(|_static|loadtxt|from_csv|read_csv", "".join(code))
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "book").glob("*.md")), ids=lambda page: page.stem)
+def test_a_chapter_imports_only_what_its_first_cell_installs(page):
+    text = page.read_text("utf-8")
+    code = "".join(re.findall(r"(?s)^```\{code-cell\}.*?^```$", text, re.MULTILINE))
+    imported = set(re.findall(r"(?m)^ *(?:import|from) (\w+)", code))
+    extra = re.search(r"^extra: (\S+)$", text, re.MULTILINE)
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = list(PROJECT["project"]["dependencies"])
+    for name in extra[1].split(",") if extra else ():
+        wanted += extras[name]
+    allowed = {re.split(r"[<>=]", line)[0] for line in wanted} | {"mssl", "sklearn", "IPython"}
+    assert imported <= allowed | sys.stdlib_module_names
+
+
 def run(python: Path | str, path: Path, **environment: str) -> dict:
     """Run a notebook with some Python that knows nothing of this checkout."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JUPYTER"))}
@@ -216,7 +230,7 @@ def reader(tmp_path_factory):
 
 
 # Those that need more than the package come last, as they install it.
-BY_NEED = sorted(NOTEBOOKS, key=lambda path: "[data]" in path.read_text("utf-8"))
+BY_NEED = sorted(NOTEBOOKS, key=lambda path: path.read_text("utf-8").count("find_spec("))
 
 
 @pytest.mark.long

@@ -4,7 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
+from installing import requirement, wheel_name
+from nbformat.v4 import new_output
+from packaging.requirements import Requirement
 from plain_markdown import Links, PlainMarkdown, escaped, escaped_lines, fenced
+from plain_notebooks import linked, opening, plain_outputs
+
+from mssl import __version__
 
 PAGE = "book/page"
 
@@ -14,6 +20,46 @@ def plain(address="", hidden=(), **numbers):
         toc_secnumbers={PAGE: {"": (3,), "#second": (3, 1)}}, toc_fignumbers={PAGE: numbers}
     )
     return PlainMarkdown(env, Links(address, PAGE), hidden)
+
+
+def test_the_package_is_asked_for_where_it_is():
+    assert requirement("") == f"./{wheel_name()}"
+    assert requirement("", "data") == f"./{wheel_name()}[data]"
+    home = "https://book.example"
+    assert requirement(home, "data") == f"mssl[data] @ {home}/{wheel_name()}"
+    Requirement(requirement(home, "data"))
+    assert wheel_name().split("-")[1] == __version__
+
+
+@pytest.mark.parametrize(("address", "extra"), [("", ""), ("https://book.example", "data,tables")])
+def test_the_first_cells_say_where_the_notebook_is_from(address, extra):
+    words, code = opening("Title", "Book", Links(address, PAGE), extra)
+    page = f"[Title]({address}/{PAGE}.html)" if address else "*Title*"
+    assert words.source.startswith(f"This notebook is the page {page} of the book *Book*")
+    assert ("download the file" in words.source) is not bool(address)
+    assert f'%pip install --quiet "{requirement(address, extra)}"' in code.source
+    assert code.source.count("find_spec(") == (4 if extra else 1)
+
+
+FIGURE = (
+    "<figure><img src='data:,'><figcaption><strong>Errors.</strong> At \\(a &lt; b\\). "
+    '<a download="a.csv" href="data:,">Data</a></figcaption></figure>'
+)
+
+
+def test_a_figure_is_kept_as_png_with_its_caption():
+    data = {"text/html": FIGURE, "image/png": "iVBO", "text/plain": "Errors."}
+    picture, caption = plain_outputs(new_output("display_data", data), Links("", PAGE))
+    assert set(picture.data) == {"image/png", "text/plain"}
+    assert caption.data["text/markdown"] == "**Errors.** At $a < b$."
+
+
+def test_links_in_tables_lead_to_the_book_or_nowhere():
+    page = "<td><a href='error.html#thm'>Theorem</a></td>"
+    assert linked(page, Links("", PAGE)) == "<td>Theorem</td>"
+    assert linked(page, Links("https://book.example", PAGE)) == (
+        '<td><a href="https://book.example/book/error.html#thm">Theorem</a></td>'
+    )
 
 
 def paragraph(*children, line=None):
