@@ -11,6 +11,7 @@ __all__ = ["PAGES"]
 #: The files of figures in each room, in the order of the book; the first page borrows from others.
 PAGES: dict[str, tuple[str, ...]] = {
     "one_coordinate": (
+        "hidden_pixel",
         "receptive_fields",
         "receptive_fields_ridge",
         "loo_by_pixel",
@@ -83,6 +84,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "vit_images": ("vit_images",),
     "vit_mae": (
+        "vit_areas",
         "vit_first_step",
         "vit_trajectories",
         "vit_attention_maps",
@@ -108,7 +110,12 @@ PAGES: dict[str, tuple[str, ...]] = {
         "bridge_local",
         "bridge_noise",
     ),
-    "landing": ("landing_headline",),
+    "landing": (
+        "landing_photograph",
+        "landing_transition",
+        "landing_attention",
+        "landing_headline",
+    ),
 }
 
 for _page, _files in PAGES.items():

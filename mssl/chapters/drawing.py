@@ -14,13 +14,20 @@ from matplotlib.patches import Rectangle
 from mssl.figures.table import Table
 
 __all__ = [
+    "AREA_COLORS",
+    "HATCH",
     "attention_scale",
     "bare_frame",
+    "draw_areas",
     "draw_attention",
     "draw_attention_rows",
     "draw_filters",
     "outline_areas",
 ]
+
+#: Colours of areas as a query sees them, and the hatching of masked patches.
+AREA_COLORS = {"global": "#c4c4c4", "own": "#7db8dc", "other": "#ffffff"}
+HATCH = "/////"
 
 
 def draw_filters(
@@ -76,6 +83,47 @@ def bare_frame(ax: Axes) -> None:
     ax.spines[:].set(visible=True, color="#bbbbbb")
 
 
+def draw_areas(ax: Axes, areas: np.ndarray, visible: np.ndarray, query: int) -> None:
+    """Draw the areas of an image as one masked patch sees them.
+
+    Parameters
+    ----------
+    ax : Axes
+    areas : ndarray of shape (height, width)
+        Area of each patch, 0 for the global one.
+    visible : ndarray of shape (height, width)
+        1 where a patch is visible, 0 where it is masked and hatched.
+    query : int
+        Place of the patch, row after row; it is marked by a cross.
+    """
+    own = areas == areas.ravel()[query]
+    colors = np.where(own, AREA_COLORS["own"], AREA_COLORS["other"])
+    colors = np.where(areas == 0, AREA_COLORS["global"], colors)
+    for i, j in np.ndindex(areas.shape):
+        hidden = visible[i, j] == 0
+        ax.add_patch(
+            Rectangle(
+                (j - 0.5, i - 0.5),
+                1,
+                1,
+                facecolor=colors[i, j],
+                edgecolor="#999999",
+                linewidth=0.3,
+                hatch=HATCH if hidden else None,
+            )
+        )
+    outline_areas(ax, areas, colors="#222222", linewidths=1.4)
+    _mark_query(ax, *divmod(query, areas.shape[1]))
+    ax.set_aspect("equal")
+    bare_frame(ax)
+
+
+def _mark_query(ax: Axes, row: int, column: int) -> None:
+    """A black cross with a white rim."""
+    ax.plot(column, row, "x", color="white", markersize=7, markeredgewidth=3.6)
+    ax.plot(column, row, "x", color="black", markersize=6, markeredgewidth=2.0)
+
+
 def draw_attention(ax: Axes, cell: Table, query: str) -> AxesImage:
     """Draw attention on ten by ten patches relative to uniform, with borders and a cross.
 
@@ -97,9 +145,7 @@ def draw_attention(ax: Axes, cell: Table, query: str) -> AxesImage:
     relative = np.log10(len(cell) * cell["attention"]).reshape(10, 10)
     shown = ax.imshow(relative, cmap="PuOr_r", vmin=-1.0, vmax=1.0)
     outline_areas(ax, cell["area"].reshape(10, 10), colors="#444444", linewidths=0.8)
-    i, j = divmod(int(cell[query][0]), 10)
-    ax.plot(j, i, "x", color="white", markersize=7, markeredgewidth=3.6)
-    ax.plot(j, i, "x", color="black", markersize=6, markeredgewidth=2.0)
+    _mark_query(ax, *divmod(int(cell[query][0]), 10))
     bare_frame(ax)
     return shown
 

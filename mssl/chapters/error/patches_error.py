@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -91,24 +93,24 @@ def compute_patches_error(run: Run) -> Table:
     return Table.concat([patch_errors_by_samples(run), patch_errors_by_ridge(run)])
 
 
-def draw_patch_errors(ax, rows: Table, x: str, *, names: bool) -> None:
-    """One panel: both theories, both measurements and the Bayes error."""
+#: Entries of the legend: both theories, both measurements, the least error.
+NAMES = (
+    "theory, equal scales",
+    "theory, unequal scales",
+    "real patches",
+    "Gaussian, same covariance",
+    "Bayes",
+)
+
+
+def draw_patch_errors(ax, rows: Table, x: str, names: Sequence[str | None]) -> None:
+    """One panel: both theories, both measurements and the Bayes error, with their names."""
     plain, scaled, patches, gaussian = (rows.where(witness=w) for w in WITNESSES)
-    text = (
-        (
-            "theory, equal scales",
-            "theory, unequal scales",
-            "real patches",
-            "Gaussian, same covariance",
-        )
-        if names
-        else (None,) * 4
-    )
-    theory_line(ax, plain[x], plain["error"], "gaussian", text[0])
-    measured(ax, gaussian[x], gaussian["error"], gaussian["standard_error"], "gaussian", text[3])
-    theory_line(ax, scaled[x], scaled["error"], "test", text[1])
-    measured(ax, patches[x], patches["error"], patches["standard_error"], "test", text[2])
-    theory_line(ax, plain[x], plain["bayes_error"], "bayes", "Bayes" if names else None)
+    theory_line(ax, plain[x], plain["error"], "gaussian", names[0])
+    measured(ax, gaussian[x], gaussian["error"], gaussian["standard_error"], "gaussian", names[3])
+    theory_line(ax, scaled[x], scaled["error"], "test", names[1])
+    measured(ax, patches[x], patches["error"], patches["standard_error"], "test", names[2])
+    theory_line(ax, plain[x], plain["bayes_error"], "bayes", names[4])
     ax.set(xscale="log", yscale="log")
     log_ticks(ax, "y")
     if x == "n":
@@ -137,8 +139,8 @@ def draw_patches_error(data: Table) -> Figure:
     """Draw the error against n on the left and against the ridge on the right."""
     fig = Figure(figsize=(7.2, 3.9))
     left, right = fig.subplots(1, 2, sharey=True)
-    draw_patch_errors(left, data.where(panel="samples"), "n", names=True)
-    draw_patch_errors(right, data.where(panel="ridge"), "ridge", names=False)
+    draw_patch_errors(left, data.where(panel="samples"), "n", NAMES)
+    draw_patch_errors(right, data.where(panel="ridge"), "ridge", [None] * len(NAMES))
     left.set(xlabel="patches n", ylabel="test error")
     right.set(xlabel="ridge")
     left.legend(loc="upper right", fontsize=10)

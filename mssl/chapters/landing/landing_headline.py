@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from mssl.chapters.drawing import draw_filters
 from mssl.chapters.error.patches_error import draw_patch_errors, patch_errors_by_samples
@@ -56,18 +57,30 @@ def compute_landing_headline(run: Run) -> Table:
     )
 
 
+#: Entries of the legend for a reader who has not met the words of the chapters.
+NAMES = (
+    "theory for Gaussian data",
+    "theory for photographs",
+    "photographs, measured",
+    "Gaussian data, measured",
+    "least possible error",
+)
+
+
 @figure(
     "landing_headline",
     compute=compute_landing_headline,
     title="A masked predictor of image patches, and its error",
     alt="On the left, three small images show the weights with which a pixel at the centre, at "
     "the edge and in the corner of a patch is predicted from the others: strong and positive on "
-    "its direct neighbours, weakly negative two pixels away. On the right, the test error falls "
-    "with the number of patches towards the Bayes error, measured points on the line of theory.",
+    "its direct neighbours, weakly negative two pixels away. On the right, the error on new "
+    "patches falls with the number of patches towards the least possible error. Points measured on "
+    "photographs lie on the solid line of theory, those on Gaussian data on the dashed one below.",
     caption="Left: what masked regression learns from two photographs, as the weights that "
-    "predict one hidden pixel (outlined) from all others. Right: its test error against the "
-    "number of patches, theory as lines and measurements as points: real patches need a theory "
-    "that knows how unequal they are in scale (solid), Gaussian data do not (dashed).",
+    "predict one hidden pixel (outlined) from all others. Right: its mean squared error on new "
+    "patches, in units of the variance of a pixel. Lines are theory, points measurements. Gaussian "
+    "data have the covariance of the patches; photographs need a theory that knows that some "
+    "patches have much contrast and others little. Dotted: the least error of any linear rule.",
     chapter="landing",
     seed=4008,
     missing=("standard_error", "weight", "error", "bayes_error"),
@@ -80,7 +93,8 @@ def draw_landing_headline(data: Table) -> Figure:
     draw_filters([mosaic[key] for key in "abc"], filters, "witness")
     errors = data.where(panel="error")
     ax = mosaic["e"]
-    draw_patch_errors(ax, errors, "n", names=True)
-    ax.set(xlabel="patches n", title="test error on patches of photographs")
+    draw_patch_errors(ax, errors, "n", NAMES)
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0)))
+    ax.set(xlabel="patches that were learned from", title="error on new patches of photographs")
     ax.legend(loc="upper right")
     return fig

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from mssl.data import patch_population
+from mssl.data import image_patches, patch_population
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
 
-__all__ = ["ALL", "RIDGE", "field_rows", "learned_coef", "population_coef"]
+__all__ = [
+    "ALL",
+    "RIDGE",
+    "field_rows",
+    "learned_coef",
+    "learned_elsewhere",
+    "mosaic",
+    "photograph_tiles",
+    "population_coef",
+]
 
 RIDGE = 0.01
+
+#: Height and width of a photograph, in pixels.
+PHOTOGRAPH = (427, 640)
 
 ALL = "all patches"
 
@@ -62,3 +74,42 @@ def field_rows(coef: np.ndarray, size: int, top: int, left: int, **labels: str |
             "weight": coef[:, top * size + left],
         }
     )
+
+
+def photograph_tiles(size: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """A part of the second photograph, cut into tiles.
+
+    Parameters
+    ----------
+    size : int
+        Side of a tile, in pixels.
+    top, left, height, width : int
+        The part, in tiles.
+
+    Returns
+    -------
+    ndarray of shape (height, width, size, size)
+        Grey values between 0 and 1.
+    """
+    population = patch_population(size)
+    tiles = image_patches(size, stride=size)
+    tiles = tiles[len(tiles) // 2 :] * population.scale + population.mean
+    _, columns = photograph_grid(size)
+    return tiles.reshape(-1, columns, size, size)[top : top + height, left : left + width]
+
+
+def photograph_grid(size: int) -> tuple[int, int]:
+    """How many tiles of this side fit below each other and beside each other."""
+    return PHOTOGRAPH[0] // size, PHOTOGRAPH[1] // size
+
+
+def mosaic(tiles: np.ndarray) -> np.ndarray:
+    """Tiles of shape (height, width, size, size) as one image."""
+    height, width, size, _ = tiles.shape
+    return tiles.transpose(0, 2, 1, 3).reshape(height * size, width * size)
+
+
+def learned_elsewhere(size: int, ridge: float, stride: int) -> MaskedRegression:
+    """Masked regression on patches of the first photograph alone."""
+    patches = image_patches(size, stride=stride)
+    return MaskedRegression(ridge=ridge).fit(patches[: len(patches) // 2])
