@@ -89,8 +89,8 @@ def compute_transition_local(run: Run) -> Table:
     caption="A signal that is flat on m of the quiet (variance 0.3) or loud (variance 3) "
     "coordinates, d/n = 2/3, ridge 0.05. Above: the strength at which it leaves the bulk, from "
     "theory. Below: overlaps at strength 1.5 on quiet coordinates, theory (lines) and means over "
-    "draws with one standard error (points). With these many samples and this small ridge a single "
-    "coordinate is never seen.",
+    "draws with one standard error (points). At this number of samples and this small ridge a "
+    "signal on a single coordinate is not seen; with fewer samples or a larger ridge it can be.",
     chapter="transition",
     seed=6004,
 )

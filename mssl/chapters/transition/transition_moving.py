@@ -96,9 +96,11 @@ def _moving_labels(data: Table) -> list[str]:
     "it moves away to the right together with a dashed line, the predicted place. Below, the "
     "predicted overlap is zero up to the threshold and then rises; the measured point follows it.",
     caption="One draw of noise with variances 0.3 and 3, and the same noise and factor at every "
-    "strength of the signal. Above: eigenvalues (bars), the largest of them (triangle), the "
-    "density of the noise (line) and the predicted outlier (dashed). Below: overlap of the right "
-    "eigenvector with the signal, predicted (line) and in this draw (point).",
+    "strength of the signal. Above: all eigenvalues of the learned matrix, each at one over one "
+    "minus itself (bars), the largest of them (triangle), their density for noise alone (line) and "
+    "the predicted outlier (dashed). Below: squared cosine between the signal and the right "
+    "eigenvector of the largest eigenvalue, predicted (line) and in this draw (point). The "
+    "predictions are limits; a draw of this size lags behind them near the threshold.",
     chapter="transition",
     seed=6001,
     frames=_moving_labels,

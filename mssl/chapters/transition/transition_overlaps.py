@@ -107,8 +107,9 @@ def compute_transition_overlaps(run: Run) -> Table:
     "above zero just below the threshold.",
     caption="Noise with variances 0.3 and 3, flat signal, d/n = 2/3, ridge 0.05. Lines: theory. "
     "Points: means over independent draws with one standard error. Top: largest eigenvalue of "
-    "A_hat. Middle: overlap of the signal with the right, left and symmetrised eigenvector. "
-    "Bottom: squared correlation of the score with the factor; dashed, the best linear score.",
+    "the learned matrix. Middle: overlap of the signal with the right, left and symmetrised "
+    "eigenvector. Bottom: squared correlation of the score with the factor; dashed, the best "
+    "linear score.",
     chapter="transition",
     seed=6002,
 )

@@ -63,15 +63,15 @@ def compute_trajectories(run: Run) -> Table:
     compute=compute_trajectories,
     title="Two phases for a positive gap, one for a negative gap",
     alt="Two columns of three panels, left for a positive and right for a negative information "
-    "gap. Top: the correlation with the own feature rises late on the left and early on the right; "
-    "the one with the global feature falls first and deeply on the left, less on the right; "
-    "the one with other local features stays near zero. Middle: attention on the global area falls "
+    "gap. Top: the logit of the own feature rises late on the left and early on the right; "
+    "that of the global feature falls first and deeply on the left, less on the right; "
+    "that of other local features stays near zero. Middle: attention on the global area falls "
     "first on the left, then attention on the own area rises towards one; on the right it rises "
     "from the start. Bottom: the loss falls towards a dotted floor, on the left after a shoulder. "
     "Closed points lie on the lines; open points show attention on the own area rising sooner.",
     caption="Gradient descent (points, mean over runs; the bars of one standard error are mostly "
-    "within the points) and its mean field (lines), positions frozen. Top: correlation of a local "
-    "patch with its own, the global and any other local feature. Middle: its attention when it is "
+    "within the points) and its mean field (lines), positions frozen. Top: logits of a local "
+    "patch for its own, the global and any other local feature. Middle: its attention when it is "
     "masked and its own area has a visible patch. Bottom: the loss, and its floor (dotted). Open "
     "points: positions free.",
     chapter="vit_mae",
@@ -79,7 +79,7 @@ def compute_trajectories(run: Run) -> Table:
     missing=tuple(f"{name}_se" for name in READ),
 )
 def draw_trajectories(data: Table) -> Figure:
-    """Draw correlations, attention and loss, one column a setting."""
+    """Draw logits, attention and loss, one column a setting."""
     fig = Figure(figsize=(6.8, 7.4))
     axes = fig.subplots(3, 2, sharex=True, sharey="row")
     for column, (name, rows) in zip(axes.T, data.groups("setting"), strict=True):
@@ -99,7 +99,7 @@ def draw_trajectories(data: Table) -> Figure:
         direct_label(column[2], 0.0, floor, "floor", "bayes", offset=(0, 9))
         column[0].set_title(f"{name}, $\\Delta$ = {setting(name).information_gap:.2f}")
         column[2].set(yscale="log", xlabel="time (steps times rate)")
-    axes[0, 0].set_ylabel(r"correlation $\Phi$")
+    axes[0, 0].set_ylabel(r"logit $\Phi$")
     axes[1, 0].set_ylabel("attention")
     axes[2, 0].set_ylabel("loss")
     last = data.where(setting="negative gap", witness="theory")
