@@ -18,10 +18,15 @@ PAGE = r"""
 (ch:LABEL)=
 # TITLE
 
-## The question
-
 Say what is asked and why the pages before do not answer it, and give one number: with $d/n = 1/2$
 the test error is {glue:text}`LABEL-test`, the Bayes error {glue:text}`LABEL-bayes`.
+
+```{admonition} What this chapter gives you
+:class: aims
+- Say with verbs what the reader can do afterwards, two to four times.
+- **Before:** {ref}`ch:one-coordinate`.
+- **Time:** about {reading-time}`this page` minutes to read, up to {running-time}`this page` to run.
+```
 
 ```{code-cell} ipython3
 :tags: [remove-cell]

@@ -1,5 +1,6 @@
 """The rooms of the book's pages: what lives where, and what their worlds and measures are."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -126,3 +127,27 @@ def test_worlds_of_the_figures():
     assert np.linalg.eigvalsh(sigma)[0] > 0
     np.testing.assert_array_equal(sigma, uneven_spiked(60).dense())
     assert np.diag(sigma).max() > 3 * np.diag(sigma).min()
+
+
+AIMED = sorted(p.stem for p in BOOK.glob("*.md") if ":class: aims" in p.read_text("utf-8"))
+
+
+def test_the_book_says_what_its_chapters_give():
+    assert {"one_coordinate", "transition", "vit_mae"} <= set(AIMED) <= set(chapters.PAGES)
+
+
+@pytest.mark.parametrize("page", AIMED)
+def test_a_chapter_says_below_its_question_what_it_gives(page):
+    text = (BOOK / f"{page}.md").read_text("utf-8")
+    _, question, box = re.split(
+        r"^# .+\n|^```\{admonition\} .+\n:class: aims\n", text, maxsplit=2, flags=re.MULTILINE
+    )
+    assert "```" not in question
+    assert "\n#" not in question
+    lines = [line for line in box.split("\n```")[0].splitlines() if line.startswith("- ")]
+    assert 2 <= len([line for line in lines if not line.startswith("- **")]) <= 4
+    before, time = lines[-2:]
+    assert before.startswith("- **Before:** ")
+    assert time.startswith("- **Time:** ")
+    assert "reading-time}`" in time
+    assert not re.search(r"\d", time), "minutes are counted, not typed"
