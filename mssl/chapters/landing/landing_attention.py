@@ -71,7 +71,7 @@ def compute_landing_attention(run: Run) -> Table:
 )
 def draw_landing_attention(data: Table) -> Figure:
     """Draw the areas and the two maps of attention."""
-    fig = Figure(figsize=(7.2, 4.2))
+    fig = Figure(figsize=(7.2, 3.9))
     axes = fig.subplots(1, 3)
     first = data.where(objective="mae")
     grid = {name: first[name].reshape(10, 10) for name in ("area", "visible")}
