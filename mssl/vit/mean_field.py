@@ -43,7 +43,7 @@ def mean_field(
     batch_size: int | None = None,
     rtol: float = 1e-8,
 ) -> History:
-    r"""Mean-field course of training from Q = 0, with :math:`\Upsilon` frozen at 0.
+    r"""Mean-field course of training from W = 0, with :math:`\Upsilon` frozen at 0.
 
     Masked reconstruction. Each (patch, cluster) evolves alone; for a patch of area a,
 

@@ -1,7 +1,7 @@
 r"""A one-layer transformer in the coordinates that move.
 
 .. math:: F_p = \sum_q \mathrm{attn}_{p \to q}\, M(X)_q, \qquad
-          \mathrm{attn}_{p\to q} = \mathrm{softmax}_q\; e_p^\top Q\,(M(X)_q + e_q)
+          \mathrm{attn}_{p\to q} = \mathrm{softmax}_q\; e_p^\top W\,(M(X)_q + e_q)
 
 The query of patch p is its position :math:`e_p` alone: it does not know what p shows, nor whether
 p is masked. A visible key q in area m of cluster k has the score
@@ -31,8 +31,8 @@ SAFE_SCORE = 300.0
 class Parameters:
     r"""The numbers that training moves, or a gradient in them.
 
-    .. math:: \Phi_{p \to v_{k,m}} = e_p^\top Q\, v_{k,m}, \qquad
-              \Upsilon_{p \to q} = e_p^\top Q\, e_q
+    .. math:: \Phi_{p \to v_{k,m}} = e_p^\top W\, v_{k,m}, \qquad
+              \Upsilon_{p \to q} = e_p^\top W\, e_q
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Parameters:
 
     Notes
     -----
-    As Q starts at 0 and its gradient lies in the span of :math:`e_p v^\top` and
-    :math:`e_p e_q^\top`, which are orthonormal, gradient descent on Q and on these coordinates is
-    the same, and :math:`\|Q\|_F^2 = \|\Phi\|^2 + \|\Upsilon\|^2`.
+    As W starts at 0 and its gradient lies in the span of :math:`e_p v^\top` and
+    :math:`e_p e_q^\top`, which are orthonormal, gradient descent on W and on these coordinates is
+    the same, and :math:`\|W\|_F^2 = \|\Phi\|^2 + \|\Upsilon\|^2`.
     """
 
     phi: Array
@@ -53,7 +53,7 @@ class Parameters:
 
     @classmethod
     def zeros(cls, data: PatchData) -> Parameters:
-        """The start of training on `data`, Q = 0."""
+        """The start of training on `data`, W = 0."""
         P = data.n_patches
         return cls(np.zeros((P, data.n_clusters, data.n_areas)), np.zeros((P, P)))
 
@@ -62,7 +62,7 @@ class Parameters:
         return bool(np.isfinite(self.phi).all() and np.isfinite(self.upsilon).all())
 
     def square(self) -> float:
-        r""":math:`\|Q\|_F^2`."""
+        r""":math:`\|W\|_F^2`."""
         return float(np.vdot(self.phi, self.phi) + np.vdot(self.upsilon, self.upsilon))
 
 

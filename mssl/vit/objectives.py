@@ -146,7 +146,7 @@ class Objective(ABC):
         """The loss without its penalty, and its derivative in the shares of the first view."""
 
     def _penalty(self) -> float:
-        """Factor of half the squared norm of Q."""
+        """Factor of half the squared norm of W."""
         return 0.0
 
 
@@ -191,7 +191,7 @@ class Contrastive(Objective):
     r"""InfoNCE between two masked views of an image, with the rest of the batch as negatives.
 
     .. math:: L = \frac1B \sum_b \Big[ -\frac{s_{bb}}{\tau}
-                  + \log \sum_{b'} e^{s_{bb'}/\tau} \Big] + \frac{\rho}{2} \|Q\|_F^2,
+                  + \log \sum_{b'} e^{s_{bb'}/\tau} \Big] + \frac{\rho}{2} \|W\|_F^2,
               \qquad s_{bb'} = \bar F_b^\top\, \bar F'_{b'}, \quad
               \bar F_b = \frac1P \sum_p F_p
 

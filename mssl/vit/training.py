@@ -85,7 +85,7 @@ def train(
     checkpoint_every: int = 100,
     progress: bool = False,
 ) -> TrainingHistory:
-    r"""Train the one-layer transformer from Q = 0 by stochastic gradient descent.
+    r"""Train the one-layer transformer from W = 0 by stochastic gradient descent.
 
     .. math:: (\Phi, \Upsilon)_{s+1} = (\Phi, \Upsilon)_s - \eta\, \nabla L_{B_s},
               \qquad t_s = \eta\, s

@@ -54,7 +54,7 @@ def check_similarity():
         )
         for v in (0, 1)
     )
-    setting = "8 images of two clusters, pooled outputs from the softmax of Q"
+    setting = "8 images of two clusters, pooled outputs from the softmax of W"
     return numerical(_similarities(TINY, state, images), first @ second.T, setting)
 
 
