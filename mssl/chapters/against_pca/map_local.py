@@ -1,4 +1,4 @@
-"""Who sees a signal on few coordinates: the figure ``map_local``."""
+"""Which method detects a signal on few coordinates: the figure ``map_local``."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20)
 @figure(
     "map_local",
     compute=compute_map_local,
-    title="Who sees a signal on few coordinates",
+    title="Which method detects a signal on few coordinates",
     alt="Three maps over the number of coordinates that carry the signal and its strength. In "
     "unequal noise with more samples than coordinates masked regression wins alone for small "
     "supports of two or more; PCA wins on a single coordinate once it is strong enough. With fewer "

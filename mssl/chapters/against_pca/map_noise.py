@@ -1,4 +1,4 @@
-"""Who sees a flat signal in unequal noise: the figure ``map_noise``."""
+"""Which method detects a flat signal in unequal noise: the figure ``map_noise``."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def compute_map_noise(run: Run) -> Table:
 @figure(
     "map_noise",
     compute=compute_map_noise,
-    title="Who sees a flat signal in unequal noise",
+    title="Which method detects a flat signal in unequal noise",
     alt="Two maps over noise ratio and strength. For more samples than coordinates masked "
     "regression ties with correlation PCA over most of the plane, all three tie at equal noise and "
     "at great strength, and below a line nobody sees the signal. For fewer samples correlation PCA "

@@ -1,4 +1,4 @@
-"""Double descent and its cure: the figure ``double_descent``."""
+"""Double descent, and how the best ridge removes it: the figure ``double_descent``."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def compute_double_descent(run: Run) -> Table:
 @figure(
     "double_descent",
     compute=compute_double_descent,
-    title="Double descent and its cure",
+    title="Double descent, and how the best ridge removes it",
     alt="Test error of masked regression on an autoregressive process against d/n on logarithmic "
     "axes. With almost no ridge the error shoots up by orders of magnitude at d = n and comes "
     "down again beyond; ridges of 0.01 and 0.1 lower the peak; with the best ridge at "
@@ -86,7 +86,7 @@ def compute_double_descent(run: Run) -> Table:
     caption="Test error against d/n for an AR(1) process with correlation 0.8: the lighter the "
     "blue, the smaller the ridge. Green: the ridge that theory finds best at each d/n. Lines: "
     "theory; points: mean of independent trials with one standard error, left out for the smallest "
-    "ridge close to d = n, where one trial in many rules the mean; dotted: the Bayes error.",
+    "ridge close to d = n, where a rare trial decides the mean; dotted: the Bayes error.",
     chapter="error",
     seed=4003,
     missing=("standard_error",),

@@ -120,7 +120,7 @@ def draw_patch_errors(ax, rows: Table, x: str, names: Sequence[str | None]) -> N
 @figure(
     "patches_error",
     compute=compute_patches_error,
-    title="Theory meets real patches",
+    title="Error on real patches against theory",
     alt="Test error on image patches, against the number of patches on the left and against the "
     "ridge on the right, on logarithmic axes. The theory that knows only the covariance runs "
     "along the errors measured on Gaussian data and well below those measured on real patches; "

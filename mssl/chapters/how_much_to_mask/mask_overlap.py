@@ -1,4 +1,4 @@
-"""What the leading eigenvector sees, by mask rate: the figure ``mask_overlap``."""
+"""Overlap of the leading eigenvector with the signal, by mask rate: the figure ``mask_overlap``."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def compute_mask_overlap(run: Run) -> Table:
 @figure(
     "mask_overlap",
     compute=compute_mask_overlap,
-    title="What the leading eigenvector sees, by mask rate",
+    title="Overlap of the leading eigenvector with the signal, by mask rate",
     alt="Three panels of squared cosine between the leading eigenvector and the signal over the "
     "mask rate. For a spread signal the line is a flat hill, highest between a tenth and three "
     "quarters; with fewer samples than coordinates it climbs steeply from rate zero. For a signal "

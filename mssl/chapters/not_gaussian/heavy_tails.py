@@ -1,4 +1,4 @@
-"""The same tails, two outcomes: the figure ``heavy_tails``."""
+"""The same tails, in independent entries and in whole rows: the figure ``heavy_tails``."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def compute_heavy_tails(run: Run) -> Table:
 @figure(
     "heavy_tails",
     compute=compute_heavy_tails,
-    title="The same tails, two outcomes",
+    title="The same tails, in independent entries and in whole rows",
     alt="Test error divided by the Gaussian theory against the degrees of freedom of a t law. With "
     "independent entries the points are at one from six degrees of freedom on and rise a little "
     "below. With one scale for each row they rise throughout as the degrees of freedom fall, along "

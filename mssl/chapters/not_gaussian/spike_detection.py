@@ -1,4 +1,4 @@
-"""Found, missed, imagined: the figure ``spike_detection``."""
+"""How often a signal is announced, by its strength: the figure ``spike_detection``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def compute_spike_detection(run: Run) -> Table:
 @figure(
     "spike_detection",
     compute=compute_spike_detection,
-    title="Found, missed, imagined",
+    title="How often a signal is announced, by its strength",
     alt="Share of samples in which at least one spike is announced, against the strength of the "
     "spike in units of the threshold, fewer rows than coordinates on the left, more on the right. "
     "At strength zero the share is near the allowed level; for Gaussian rows it rises through the "

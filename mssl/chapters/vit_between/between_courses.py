@@ -1,4 +1,4 @@
-"""The early winner need not win: the figure ``between_courses``."""
+"""The area that leads at first need not win: the figure ``between_courses``."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def compute_courses(run: Run) -> Table:
 @figure(
     "between_courses",
     compute=compute_courses,
-    title="The early winner need not win",
+    title="The area that leads at first need not win",
     alt="Two panels of attention against time on a logarithmic axis. Left: attention on the "
     "global area rises and that on the own area stays near zero for a long time; then the two "
     "cross and the own area has more. Right: attention on the own area rises to most of the whole "

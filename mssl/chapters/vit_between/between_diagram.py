@@ -1,4 +1,4 @@
-"""Who learns the local areas: the figure ``between_diagram``."""
+"""Where local areas are learned: the figure ``between_diagram``."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _boundary(rows: Table, suffix: str = "_theory") -> float:
 @figure(
     "between_diagram",
     compute=compute_diagram,
-    title="Who learns the local areas",
+    title="Where local areas are learned",
     alt="Two panels, after a short and after a long training, of the relative weight on a "
     "logarithmic axis against the information gap, with a mark for each run: blue circles where "
     "the own area has more attention, below, and orange squares where the global area has more, "

@@ -1,4 +1,4 @@
-"""On an equal footing: the figure ``between_footing``."""
+"""Weights measured by the norms of the two gradients: the figure ``between_footing``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def compute_footing(run: Run) -> Table:
 @figure(
     "between_footing",
     compute=compute_footing,
-    title="On an equal footing",
+    title="Weights measured by the norms of the two gradients",
     alt="Two panels against the share of the contrastive loss in the initial gradient, after a "
     "long training. Left: the attention on the own area falls from near one as the share grows; "
     "the curves of the gaps lie in one broad band, the largest gap on its upper side. Right: "

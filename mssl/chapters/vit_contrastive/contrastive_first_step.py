@@ -1,4 +1,4 @@
-"""Only the local feature asks for the gap: the figure ``contrastive_first_step``."""
+"""The gap decides only how local features start: the figure ``contrastive_first_step``."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def compute_step(run: Run) -> Table:
 @figure(
     "contrastive_first_step",
     compute=compute_step,
-    title="Only the local feature asks for the gap",
+    title="The gap decides only how local features start",
     alt="Ratio of the first velocities of a local and of the global feature, each divided by the "
     "squared share of its area, against the information gap. Two falling curves, one for each "
     "size of the global area, run through their closed points. They are positive at negative gaps, "

@@ -1,4 +1,4 @@
-"""The collapse is not unconditional: the figure ``contrastive_late``."""
+"""Below a critical temperature the collapse is reversed: the figure ``contrastive_late``."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def compute_late(run: Run) -> Table:
 @figure(
     "contrastive_late",
     compute=compute_late,
-    title="The collapse is not unconditional",
+    title="Below a critical temperature the collapse is reversed",
     alt="Two columns of two panels against time on a logarithmic axis, for a positive gap on the "
     "left and a negative gap on the right. Above, attention on the global area rises in all four "
     "curves. At temperature 0.5 it approaches one; at 0.1 it stops well below one and, without "
@@ -115,7 +115,7 @@ def compute_late(run: Run) -> Table:
     "regularisation at three temperatures, darker for lower ones, and with regularisation 0.0001 "
     "at the lowest (dashed). Points: one long run each at temperature 0.1 with positions free, "
     "without (closed) and with (open) regularisation. Dotted: where attention starts. Beyond a "
-    "turn the mean field tells that it happens, not where it leads.",
+    "turn the mean field shows that it happens, not where it leads.",
     chapter="vit_contrastive",
     seed=8106,
 )
