@@ -23,9 +23,9 @@ the test error is {glue:text}`LABEL-test`, the Bayes error {glue:text}`LABEL-bay
 
 ```{admonition} What this chapter gives you
 :class: aims
-- Say with verbs what the reader can do afterwards, two to four times.
-- **Before:** {ref}`ch:one-coordinate`.
-- **Time:** about {reading-time}`this page` minutes to read, up to {running-time}`this page` to run.
+- say with a verb what the reader can do afterwards, in two to four lines
+- **Before:** {ref}`ch:one-coordinate`, and what else is needed
+- **Time:** about {reading-time}`this page` minutes to read, up to {running-time}`this page` to run
 ```
 
 ```{code-cell} ipython3
@@ -44,7 +44,7 @@ glue("LABEL-bayes", theory.bayes_error)
 
 The $n$ rows of $X$ are independent and Gaussian with mean zero and covariance $\Sigma$ of size $d$;
 $\gamma = d/n$, $S = X^\top X/n$, ridge $\lambda>0$. Name here what is new, and from where the rest
-comes.
+comes. Before the general case calculate an example by hand, with two or three coordinates.
 
 ## What is true
 
@@ -80,6 +80,18 @@ glue("LABEL-most", rows["ratio"].max(), ".1f")
 
 Say what the figure shows, and where it departs from the theory. The largest $d/n$ that was
 measured is {glue:text}`LABEL-most`.
+
+## What to take away
+
+- Say in a sentence each what the reader should remember.
+
+## Notation used
+
+| symbol | meaning |
+|---|---|
+| $n$, $d$, $\gamma$ | samples, coordinates, $d/n$ |
+| $X$, $S$, $\Sigma$ | data, second moments of the sample, covariance |
+| $\lambda$, $\kappa$ | ridge, effective ridge |
 """
 
 ROOM = '"""The page *TITLE*."""\n'
