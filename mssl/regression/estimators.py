@@ -106,7 +106,7 @@ class MaskedRegression(MaskedBase):
        \hat A = \tfrac1q (I - Q D^{-1}), \qquad
        Q = (S + \tau \operatorname{diag}(S) + \lambda q^{-2} I)^{-1},
 
-    so masking is a ridge shaped by the data. `train_error_` is then the mean over masks at that
+    so masking is a ridge in proportion to the variances. `train_error_` is then the mean over masks at that
     rate of the error on a hidden coordinate. This penalty changes with each row left out, hence
     there is no closed form for leave-one-out. `transform` and `predict` apply :math:`\hat A` as
     it stands, to rows whose hidden entries are 0. On rows without holes their predictions are too
