@@ -107,10 +107,10 @@ class MaskedRegression(MaskedBase):
        Q = (S + \tau \operatorname{diag}(S) + \lambda q^{-2} I)^{-1},
 
     so masking is a ridge in proportion to the variances. `train_error_` is then the mean over masks
-    at that rate of the error on a hidden coordinate. This penalty changes with each row left out, hence
-    there is no closed form for leave-one-out. `transform` and `predict` apply :math:`\hat A` as
-    it stands, to rows whose hidden entries are 0. On rows without holes their predictions are too
-    large by about :math:`1/q`, which `residual` and `score` show as well; multiply them by q
+    at that rate of the error on a hidden coordinate. This penalty changes with each row left out,
+    hence there is no closed form for leave-one-out. `transform` and `predict` apply :math:`\hat A`
+    as it stands, to rows whose hidden entries are 0. On rows without holes their predictions are
+    too large by about :math:`1/q`, which `residual` and `score` show as well; multiply them by q
     there, because :math:`q\hat A` is the mean over masks.
 
     References
