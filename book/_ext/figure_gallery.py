@@ -12,6 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 
 from mssl.figures import FIGURES, RegisteredFigure
+from mssl.figures.words import readable
 
 
 class thumbnail(nodes.General, nodes.Element):
@@ -55,7 +56,7 @@ def visit_thumbnail(self, node) -> None:
     figure = builder.env.mssl_figures[page_of(entry)][entry.name]
     here = builder.get_target_uri(builder.current_docname)
     target = relative_uri(here, builder.get_target_uri(page_of(entry)))
-    image = figure["image"] | {"alt": " ".join(entry.title.replace("$", "").split())}
+    image = figure["image"] | {"alt": readable(entry.title)}
     source = relative_uri(here, f"_static/figures/{image['file']}")
     self.body.append(f'<a href="{target}#{label_of(entry.name)}">{image_pair(source, image)}</a>\n')
     raise nodes.SkipNode

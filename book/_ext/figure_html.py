@@ -64,8 +64,8 @@ def slider(node) -> str:
 
 def visit_offers(self, node) -> None:
     name = node["name"]
-    python = f'from mssl.figures import show\n\nshow("{name}", scale="paper")'
-    shell = f"python -m mssl figures {name} --scale paper"
+    python = f'from mssl.figures import show\n\nshow("{name}", scale="paper", seed=1)'
+    shell = f"python -m mssl figures {name} --scale paper --seed 1"
     kinds = (("SVG", "svg"), ("PDF", "pdf"), ("CSV", "csv"))
     files = {ending: f"{name}.{ending}" for _, ending in kinds} | {"svg": node["still"]}
     links = "\n".join(
@@ -73,7 +73,7 @@ def visit_offers(self, node) -> None:
     )
     self.body.append(
         f'<div class="mssl-offers">\n{links}\n<details>\n<summary>Code</summary>\n'
-        f"<p>Draw it again, larger, in Python or in a shell:</p>\n"
+        f"<p>Made again, larger and from other random numbers, in Python or in a shell:</p>\n"
         f"{highlighted(self, python, 'python')}{highlighted(self, shell, 'shell')}"
         f"<p>All of <code>{node['path']}</code>, with seed {node['seed']}:</p>\n"
         f"{highlighted(self, node['source'], 'python')}</details>\n</div>\n"

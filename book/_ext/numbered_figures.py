@@ -23,6 +23,7 @@ from figure_svg import for_page
 from sphinx.transforms import SphinxTransform
 
 from mssl.figures import FIGURES, RegisteredFigure, Table, render
+from mssl.figures.words import readable
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -153,20 +154,20 @@ def svg_names(entry: RegisteredFigure, count: int) -> list[str]:
 def keep(entry: RegisteredFigure, table: Table, shown: Shown, folder: Path) -> list[str]:
     """Write the files of a figure; return their names.
 
-    The PDF is drawn here, unless it was drawn before from the same data with the same result.
+    The PDF is drawn here, unless it was drawn before and the picture is still the same.
     """
     svg = zip(svg_names(entry, len(shown.images)), shown.images, strict=True)
     files = {name: for_page(content(image["src"])) for name, image in svg}
-    files[f"{entry.name}.csv"] = shown.csv
     print_name = f"{entry.name}.pdf"
-    stale = [name for name in files if not holds(folder / name, files[name])]
-    if stale or not (folder / print_name).is_file():
-        folder.mkdir(parents=True, exist_ok=True)
+    changed = any(not holds(folder / name, data) for name, data in files.items())
+    if changed or not (folder / print_name).is_file():
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
-            files[print_name] = render(entry.figure(table), "pdf", title=entry.title)
-        for name, data in files.items():
-            (folder / name).write_bytes(data)
+            files[print_name] = render(entry.figure(table), "pdf", title=readable(entry.title))
+    files[f"{entry.name}.csv"] = shown.csv
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
     return sorted({*files, print_name})
 
 

@@ -11,6 +11,7 @@ from mssl.exceptions import ConvergenceError
 from mssl.figures.output import prepare, write
 from mssl.figures.registry import FIGURES, FigureRegistry
 from mssl.figures.runs import PARTIAL, SCALES
+from mssl.figures.words import readable
 
 __all__ = ["add_arguments", "run_figures"]
 
@@ -35,11 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="sizes and numbers of trials (default: quick, as in the book)",
     )
     parser.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        help="root of the random draws (default: of each figure its own, as in the book)",
+    )
+    parser.add_argument(
         "--list", action="store_true", help="list the figures, or those named, and stop"
     )
     parser.add_argument(
         "--force", action="store_true", help="compute again what an earlier run has stored"
     )
+
+
+def _seed(text: str) -> int:
+    """Read a seed, or say what one is."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; give a whole number from 0 on.")
+    return int(text)
 
 
 def _fail(message: str) -> int:
@@ -60,10 +74,11 @@ def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURE
         entries = [registry.get(name) for name in dict.fromkeys(arguments.names)] or list(registry)
     except ValueError as error:
         return _fail(f"{error} (--list shows all names)")
+    entries = [entry.seeded(arguments.seed) for entry in entries]
     if arguments.list:
         width = max((len(entry.name) for entry in entries), default=0)
         for entry in entries:
-            print(f"{entry.name:<{width}}  {entry.chapter}: {entry.title}")
+            print(f"{entry.name:<{width}}  {entry.chapter}: {readable(entry.title)}")
         return 0
     out = Path(arguments.out)
     try:
@@ -74,12 +89,13 @@ def run_figures(arguments: argparse.Namespace, registry: FigureRegistry = FIGURE
     try:
         for current in entries:
             table = current.data(arguments.scale, out=out, progress=True, force=arguments.force)
-            for path in write(current, table, out):
+            for path in write(current, table, out, scale=arguments.scale):
                 print(path)
     except KeyboardInterrupt:
         # Without --force, which would throw away what is to be resumed.
         words = ["python", "-m", "mssl", "figures", *arguments.names]
         words += ["--out", str(out), "--scale", arguments.scale]
+        words += [] if arguments.seed is None else ["--seed", str(arguments.seed)]
         print(
             f"\nInterrupted at {current.name if current else 'the start'}; finished parts are "
             f"kept in {str(out / PARTIAL)!r}. Resume with: {shlex.join(words)}",

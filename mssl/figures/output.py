@@ -14,12 +14,15 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.figure import Figure
+from PIL import Image
 
+from mssl.figures.columns import described
 from mssl.figures.moving import slider
 from mssl.figures.registry import FIGURES, RegisteredFigure
 from mssl.figures.runs import PARTIAL, UnitStore, write_atomically
 from mssl.figures.style import STYLE_SHEET
 from mssl.figures.table import Table
+from mssl.figures.words import readable
 from mssl.validation import require_writable
 
 __all__ = ["FORMATS", "FigureDisplay", "data", "display", "glue", "render", "show", "write"]
@@ -103,7 +106,7 @@ def prepare(entries: Iterable[RegisteredFigure], scale: str, out: Path) -> None:
             require_writable(folder)
 
 
-def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
+def write(entry: RegisteredFigure, table: Table, out: str | Path, *, scale: str) -> list[Path]:
     """Write ``NAME.svg``, ``NAME.pdf``, ``NAME.png`` and ``NAME.csv`` of one figure.
 
     Parameters
@@ -114,6 +117,8 @@ def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
         The figure's data.
     out : path
         The folder; made when it does not exist.
+    scale : {"test", "quick", "paper"}
+        That of the data, told at the head of the CSV.
 
     Returns
     -------
@@ -126,11 +131,11 @@ def write(entry: RegisteredFigure, table: Table, out: str | Path) -> list[Path]:
         If the folder or a file cannot be written.
     """
     out = Path(out)
-    contents = {"csv": table.to_csv().encode("utf-8")}
+    contents = {"csv": described(entry, table, scale).encode("utf-8")}
     for file_format in FORMATS:
         # A fresh drawing for each format: saving may change the state of the layout.
         drawing = entry.figure(table)
-        contents[file_format] = render(drawing, file_format, title=entry.title)
+        contents[file_format] = render(drawing, file_format, title=readable(entry.title))
     files = _files(entry.name, out)
     for ending, path in files.items():
         write_atomically(path, contents[ending])
@@ -142,7 +147,7 @@ def _cached_data(entry: RegisteredFigure, scale: str) -> Table:
     return entry.data(scale)
 
 
-def data(name: str, scale: str = "quick") -> Table:
+def data(name: str, scale: str = "quick", seed: int | None = None) -> Table:
     """Return the data of a registered figure, computed once a process.
 
     Parameters
@@ -151,6 +156,8 @@ def data(name: str, scale: str = "quick") -> Table:
         The figure's name.
     scale : {"test", "quick", "paper"}, default="quick"
         How much is computed.
+    seed : int, optional
+        Root of the random draws, to see other ones; the figure's own by default.
 
     Returns
     -------
@@ -159,31 +166,17 @@ def data(name: str, scale: str = "quick") -> Table:
     Raises
     ------
     ValueError
-        If there is no such figure or scale.
+        If there is no such figure or scale, or the seed is no non-negative integer.
     """
-    return _cached_data(FIGURES.get(name), scale)
+    return _cached_data(FIGURES.get(name).seeded(seed), scale)
 
 
-def show(name: str, scale: str = "quick") -> Figure:
+def show(name: str, scale: str = "quick", seed: int | None = None) -> Figure:
     """Return a registered figure as a Matplotlib figure, its data computed once a process.
 
-    Parameters
-    ----------
-    name : str
-        The figure's name.
-    scale : {"test", "quick", "paper"}, default="quick"
-        How much is computed.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError
-        If there is no such figure or scale.
+    Takes the same `name`, `scale` and `seed` as :func:`data`, and raises ValueError like it.
     """
-    return FIGURES.get(name).figure(data(name, scale))
+    return FIGURES.get(name).figure(data(name, scale, seed))
 
 
 @dataclass(frozen=True)
@@ -199,17 +192,20 @@ class FigureDisplay:
         The figure.
     table : Table
         Its data.
+    scale : {"test", "quick", "paper"}
+        That of the data.
     """
 
     entry: RegisteredFigure
     table: Table
+    scale: str = "quick"
 
     def html(self) -> str:
         """Return the figure as one self-contained HTML element.
 
         ValueError if it is a moving figure without a frame.
         """
-        rows = _base64(self.table.to_csv().encode("utf-8"))
+        rows = _base64(described(self.entry, self.table, self.scale).encode("utf-8"))
         name = self.entry.name
         identifier = f"figure-{name.replace('_', '-')}"
         title, caption = (
@@ -227,7 +223,7 @@ class FigureDisplay:
         """Return the picture, or one frame of it, as an HTML image."""
         drawing = self.entry.figure(self.table, frame)
         width, height = (round(96 * inches) for inches in drawing.get_size_inches())
-        content = _base64(render(drawing, "svg", title=self.entry.title))
+        content = _base64(render(drawing, "svg", title=readable(self.entry.title)))
         alt = html.escape(" ".join(f"{self.entry.alt} {label}".split()))
         return (
             f'<img src="data:image/svg+xml;base64,{content}" alt="{alt}" width="{width}" '
@@ -238,7 +234,7 @@ class FigureDisplay:
     def _slider(self, identifier: str) -> str:
         """Return all frames, one of them shown, with a slider that chooses it."""
         labels = list(self.entry.frames(self.table)) if self.entry.frames else []
-        first = len(labels) // 2
+        first = self.entry.first_frame(self.table)
         pictures = "\n".join(
             self._picture(index, f"Frame: {label}.", hidden=index != first)
             for index, label in enumerate(labels)
@@ -246,18 +242,18 @@ class FigureDisplay:
         return slider(identifier, pictures, labels, first)
 
     def __repr__(self) -> str:
-        return f"{self.entry.title}. {self.entry.caption} [{self.entry.alt}]"
+        return f"{readable(self.entry.title)}. {readable(self.entry.caption)} [{self.entry.alt}]"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         drawing = self.entry.figure(self.table)
         return {
             "text/html": self.html(),
-            "image/png": _base64(render(drawing, "png")),
+            "image/png": _base64(_small(render(drawing, "png"))),
             "text/plain": repr(self),
         }
 
 
-def display(name: str, scale: str = "quick") -> FigureDisplay:
+def display(name: str, scale: str = "quick", seed: int | None = None) -> FigureDisplay:
     """Return a registered figure with alt text, caption and data, to end a notebook cell with.
 
     Parameters
@@ -266,6 +262,8 @@ def display(name: str, scale: str = "quick") -> FigureDisplay:
         The figure's name.
     scale : {"test", "quick", "paper"}, default="quick"
         How much is computed.
+    seed : int, optional
+        Root of the random draws, to see other ones; the figure's own by default.
 
     Returns
     -------
@@ -276,7 +274,7 @@ def display(name: str, scale: str = "quick") -> FigureDisplay:
     ValueError
         If there is no such figure or scale.
     """
-    return FigureDisplay(FIGURES.get(name), data(name, scale))
+    return FigureDisplay(FIGURES.get(name).seeded(seed), data(name, scale, seed), scale)
 
 
 def glue(name: str, value: float | str, form: str = ".3f") -> None:
@@ -300,6 +298,16 @@ def glue(name: str, value: float | str, form: str = ".3f") -> None:
     except ModuleNotFoundError:
         return
     keep(name, text, display=False)
+
+
+def _small(picture: bytes) -> bytes:
+    """Return a PNG with at most 256 colours, a third of the size: notebooks are full of them."""
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        # Without dithering, which would speckle plain areas.
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _base64(content: bytes) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
@@ -61,6 +61,11 @@ class RegisteredFigure:
     frames : callable, optional
         Makes a moving figure: ``frames(data)`` gives one short label a frame, and ``draw(data,
         frame)`` draws the frame of that index. ``draw(data)`` is then the still picture for print.
+    first : callable, optional
+        ``first(data)`` gives the index of the frame that is shown first; the middle one by default.
+    columns : mapping of str to str, optional
+        What a column of the data means, and its unit, where it is not what
+        ``mssl.figures.columns.COLUMNS`` says of that name.
 
     Raises
     ------
@@ -78,6 +83,8 @@ class RegisteredFigure:
     draw: Callable[..., Figure] = field(repr=False)
     missing: tuple[str, ...] = ()
     frames: Callable[[Table], Sequence[str]] | None = field(default=None, repr=False)
+    first: Callable[[Table], int] | None = field(default=None, repr=False)
+    columns: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -144,6 +151,12 @@ class RegisteredFigure:
                 )
         return table
 
+    def first_frame(self, data: Table) -> int:
+        """Return the index of the frame that a moving figure shows first."""
+        if self.first is not None:
+            return self.first(data)
+        return 0 if self.frames is None else len(self.frames(data)) // 2
+
     def figure(self, data: Table, frame: int | None = None) -> Figure:
         """Draw the figure from its `data`, in the style of the book.
 
@@ -151,6 +164,10 @@ class RegisteredFigure:
         """
         with matplotlib.rc_context(fname=STYLE_SHEET):
             return self.draw(data) if frame is None else self.draw(data, frame)
+
+    def seeded(self, seed: int | None) -> RegisteredFigure:
+        """Return the same figure with other random draws, or itself for ``None``."""
+        return self if seed is None else replace(self, seed=seed)
 
     @property
     def digest(self) -> str:
@@ -252,6 +269,8 @@ def figure(
     seed: int,
     missing: tuple[str, ...] = (),
     frames: Callable[[Table], Sequence[str]] | None = None,
+    first: Callable[[Table], int] | None = None,
+    columns: Mapping[str, str] | None = None,
     registry: FigureRegistry | None = None,
     replace: bool = False,
 ) -> Callable[[Callable[[Table], Figure]], Callable[[Table], Figure]]:
@@ -259,7 +278,7 @@ def figure(
 
     Parameters
     ----------
-    name, compute, title, alt, caption, chapter, seed, missing, frames
+    name, compute, title, alt, caption, chapter, seed, missing, frames, first, columns
         As in :class:`~mssl.figures.registry.RegisteredFigure`.
     registry : FigureRegistry, optional
         Where to register; the book's own by default.
@@ -290,6 +309,8 @@ def figure(
                 draw=draw,
                 missing=tuple(missing),
                 frames=frames,
+                first=first,
+                columns=dict(columns or {}),
             ),
             replace=replace,
         )

@@ -226,12 +226,16 @@ class Table:
     def from_csv(cls, source: str | Path) -> Table:
         """Read a table from CSV text (a ``str``) or from a file (a ``Path``), the `source`.
 
+        Lines at its head that begin with ``#`` are skipped.
+
         Raises
         ------
         ValueError
             If a line has another number of cells than the header, or there is no line but that.
         """
         text = source.read_bytes().decode("utf-8") if isinstance(source, Path) else source
+        while text.startswith("#"):  # which no name of a column does
+            text = text.partition("\n")[2]
         rows = list(csv.reader(io.StringIO(text, newline="")))
         if len(rows) < 2:
             raise ValueError("The CSV has no data: it needs a header line and at least one row.")

@@ -2,6 +2,7 @@
 
 import argparse
 import base64
+import dataclasses
 import operator
 import os
 import pickle
@@ -35,8 +36,10 @@ from mssl.figures import (
     table_of,
     write,
 )
+from mssl.figures.columns import described, meanings
 from mssl.figures.runs import UnitStore, _source_files
 from mssl.figures.style import KINDS, direct_label, measured, shade, theory_line
+from mssl.figures.words import readable
 
 ALT = "A line falls from the upper left to the lower right, with points on it."
 CAPTION = "Means of normal numbers against how many there are, with their errors."
@@ -97,6 +100,26 @@ def test_csv_keeps_every_bit(tmp_path):
     number = ~np.isnan(floats)
     assert again["value"][number].tobytes() == floats[number].tobytes()
     assert [column.dtype.kind for column in again.columns.values()] == ["f", "i", "U"]
+
+
+def test_lines_at_the_head_of_a_csv_are_for_people():
+    table = Table({"word": ["#1", "b"], "x": [0.1, np.nan]})
+    assert Table.from_csv("# what x is\n#\n" + table.to_csv()) == table
+    with pytest.raises(ValueError, match="no data"):
+        Table.from_csv("# nothing\n")
+
+
+def test_data_say_what_they_are():
+    entry = make_registry(compute_means).get("a_figure")
+    table = entry.data("test")
+    entry = dataclasses.replace(entry, columns={"mean": "mean of the draws, in their unit"})
+    text = described(entry.seeded(11), table, "test")
+    head = [line for line in text.splitlines() if line.startswith("# ")]
+    assert "data of the figure a_figure" in head[0]
+    assert head[1] == "# seed 11, scale test, licence BSD-3-Clause"
+    assert "# mean: mean of the draws, in their unit" in head
+    assert "# d: number of coordinates" in head
+    assert Table.from_csv(text) == table
 
 
 def test_a_table_is_immutable_and_pickles():
@@ -453,6 +476,22 @@ def test_the_command_writes_four_files(tmp_path, capsys):
     assert "a_figure mean" in err  # the progress bar
 
 
+def test_another_seed_gives_other_draws_and_the_same_files(tmp_path, capsys):
+    registry = make_registry(compute_means)
+    for words in ((), ("--seed", "12"), ("--seed", "12", "--force")):
+        assert run_cli(registry, "--out", str(tmp_path / "-".join(("x", *words))), *words) == 0
+    one, other, again = (files_of(folder) for folder in sorted(tmp_path.iterdir()))
+    assert one.keys() == other.keys()
+    assert one["a_figure.csv"] != other["a_figure.csv"]
+    assert other == again
+    assert b"seed 12, scale quick" in other["a_figure.csv"]
+    with pytest.raises(SystemExit):
+        run_cli(registry, "--seed", "-1")
+    assert "'-1' is no seed" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="seed of figure 'a_figure'"):
+        registry.get("a_figure").seeded(-1)
+
+
 def test_an_unusable_folder_is_one_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert run_cli(make_registry(compute_means), "--out", str(tmp_path / "file")) == 2
@@ -537,7 +576,7 @@ def test_another_process_writes_the_same_bytes(tmp_path):
     name = "marchenko_pastur"
     entry = FIGURES.get(name)
     here, there = tmp_path / "here", tmp_path / "there"
-    write(entry, entry.data("test"), here)
+    write(entry, entry.data("test"), here, scale="test")
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "SOURCE_DATE_EPOCH": "1"}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     subprocess.run(
@@ -565,7 +604,9 @@ def test_render_refuses_unknown_formats():
 def test_every_figure_is_drawn_from_its_file_alone(name, tmp_path):
     entry = FIGURES.get(name)
     data = entry.data("test")
-    data.to_csv(tmp_path / "data.csv")
+    assert "" not in meanings(entry, data).values()
+    assert set(entry.columns) <= set(data.names)
+    (tmp_path / "data.csv").write_text(described(entry, data, "test"), "utf-8")
     again = Table.from_csv(tmp_path / "data.csv")
     assert again == data
     drawing = entry.figure(again)
@@ -575,6 +616,14 @@ def test_every_figure_is_drawn_from_its_file_alone(name, tmp_path):
     for ax in drawing.axes:
         assert ax.has_data()
         assert np.isfinite([*ax.get_xlim(), *ax.get_ylim()]).all()
+
+
+@pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.name)
+def test_the_words_of_a_figure_can_be_read_without_tex(entry):
+    for text in (entry.title, entry.caption):
+        assert not re.search(r"[$\\{}]|_hat", readable(text))
+        assert "_hat" not in text
+    assert "$" not in entry.alt
 
 
 @pytest.mark.parametrize("name", FIGURES.names)
@@ -625,6 +674,8 @@ def test_a_displayed_figure_carries_words_picture_and_data():
     assert Table.from_csv(decode(page.found["a"]["href"], "text/csv").decode()) == table
     assert page.found["figure"]["id"] == "figure-a-figure"
     assert CAPTION in page.text
+    data = decode(page.found["a"]["href"], "text/csv").decode()
+    assert data == described(entry, table, "quick")
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert alt in bundle["text/plain"]
     assert not re.search(r'(src|href)="(?!data:)', bundle["text/html"])

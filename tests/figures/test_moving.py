@@ -1,5 +1,6 @@
 """Moving figures: one picture a frame, one shown, words for each."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -51,6 +52,14 @@ def test_a_moving_figure_shows_one_frame_and_words_for_each():
     assert 'max="2"' in page
     assert 'value="1"' in page
     assert "http" not in re.sub(r"data:[^\"]*", "", page)
+
+
+def test_a_moving_figure_may_begin_with_another_frame():
+    entry = dataclasses.replace(moving_entry(), first=lambda data: len(data) - 1)
+    page = FigureDisplay(entry, entry.data("test")).html()
+    hidden = ["hidden" in image for image in re.findall(r"<img[^>]*>", page)]
+    assert hidden == [True, True, False]
+    assert 'value="2"' in page
 
 
 def test_the_still_picture_is_the_default_frame():

@@ -108,10 +108,14 @@ def compute_global_local(run: Run) -> Table:
     "Measured points lie near the lines.",
     caption="Ten quiet coordinates share a variance (horizontal axis); a global factor runs "
     "through all coordinates. Above its line, a method has the global factor as first direction; "
-    "below, the local one. d/n = 2/3, ridge 0.1. Lines are theory, points the mean of "
-    "bisections on simulated data with one standard error.",
+    "below, the local one. $d/n = 2/3$, ridge 0.1. Lines are theory, points the mean of bisections "
+    "on simulated data with one standard error.",
     chapter="against_pca",
     seed=7007,
+    columns={
+        "shared": "variance that ten quiet coordinates share",
+        "strength": "strength at which the global factor comes first",
+    },
     missing=("standard_error",),
 )
 def draw_global_local(data: Table) -> Figure:

@@ -89,6 +89,9 @@ _SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20)
     "and masking can only harm. Ridge 0.1; marks are simulations.",
     chapter="against_pca",
     seed=7005,
+    columns={
+        "x": "number of coordinates that carry the signal",
+    },
     missing=("standard_error",),
 )
 def draw_map_local(data: Table) -> Figure:

@@ -115,6 +115,12 @@ def compute_patches_noise(run: Run) -> Table:
     "learned patterns, mean over trials. 432 patches, ridge 0.05.",
     chapter="against_pca",
     seed=7009,
+    columns={
+        "pixel": "number of the pixel, row by row",
+        "value": "entry of the direction",
+        "share": "part of the clean direction within the span of the learned ones",
+        "best_reading": "the same for the best of filter, eigenvector and pattern",
+    },
     missing=("standard_error",),
 )
 def draw_patches_noise(data: Table) -> Figure:

@@ -110,6 +110,10 @@ def compute_reconstruction(run: Run) -> Table:
     "itself. Mean over independent trials with one standard error, mostly smaller than the marks.",
     chapter="against_pca",
     seed=7008,
+    columns={
+        "error": "error of a hidden coordinate over that of the best linear predictor",
+        "setting": "ridge or rank, the best in hindsight",
+    },
 )
 def draw_reconstruction(data: Table) -> Figure:
     """Draw one panel a sample size, one row a world."""

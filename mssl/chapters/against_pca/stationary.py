@@ -107,9 +107,9 @@ def compute_stationary(run: Run) -> Table:
     "masked regression, correlation PCA and PCA fall on one another, and so do the measured points "
     "up to their errors. In the third, with independent noise of power-law variances, correlation "
     "PCA and masked regression rise long before PCA.",
-    caption="Squared cosine with a signal of random signs, d/n = 2/3, ridge 0.02, mean variance 1. "
-    "Left and middle: stationary processes, where the three methods have the same eigenvectors in "
-    "the limit. Right: independent noise with the variances of a power law. Lines are theory, "
+    caption="Squared cosine with a signal of random signs, $d/n = 2/3$, ridge 0.02, mean variance "
+    "1. Left and middle: stationary processes, where the three methods have the same eigenvectors "
+    "in the limit. Right: independent noise with the variances of a power law. Lines are theory, "
     "points measurements with one standard error.",
     chapter="against_pca",
     seed=7006,

@@ -146,6 +146,13 @@ def compute_bridge(run: Run) -> Table:
     "for, open points training with positions free; bars of one standard error.",
     chapter="bridge",
     seed=8401,
+    columns={
+        "own": "share on the own local area",
+        "own_se": "standard error of own",
+        "globe": "share on the global area",
+        "globe_se": "standard error of globe",
+        "size": "number of patches of a local area",
+    },
     missing=("own_se", "globe_se"),
 )
 def draw_bridge(data: Table) -> Figure:

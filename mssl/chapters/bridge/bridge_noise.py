@@ -141,6 +141,9 @@ def compute_bridge_noise(run: Run) -> Table:
     "(triangles are shifted to the right).",
     chapter="bridge",
     seed=8403,
+    columns={
+        "preference": "weight on loud over weight on quiet patches of one area",
+    },
     missing=("standard_error",),
 )
 def draw_bridge_noise(data: Table) -> Figure:

@@ -91,7 +91,7 @@ def compute_best_ridge(run: Run) -> Table:
 @figure(
     "best_ridge",
     compute=compute_best_ridge,
-    title="The best ridge against d/n",
+    title="The best ridge against $d/n$",
     alt="Two panels on logarithmic axes against d/n, each with curves for an autoregressive "
     "process and for a power-law spectrum. On the left the ridge of least test error rises with "
     "d/n, and the ridges that leave-one-out chooses on data lie around the curves. On the right "
@@ -101,6 +101,9 @@ def compute_best_ridge(run: Run) -> Table:
     "bars one standard error). Right: the test error it reaches.",
     chapter="error",
     seed=4005,
+    columns={
+        "ridge_factor": "factor of one standard error of the geometric mean of the ridge",
+    },
     missing=("standard_error", "ridge_factor"),
 )
 def draw_best_ridge(data: Table) -> Figure:

@@ -54,7 +54,7 @@ def compute_error_vs_gamma(run: Run) -> Table:
 @figure(
     "error_vs_gamma",
     compute=compute_error_vs_gamma,
-    title="Training and test error against d/n",
+    title="Training and test error against $d/n$",
     alt="Three panels, for an isotropic world, an autoregressive process and a power-law spectrum, "
     "show errors on logarithmic axes against the number of coordinates per sample. Training error "
     "falls steadily towards zero. Test error starts near the Bayes error; it peaks at d = n in the "

@@ -60,9 +60,9 @@ def compute_error_vs_ridge(run: Run) -> Table:
     "coordinates above and half as many below. Training error rises with the ridge in all. Test "
     "error falls to the variance as the ridge grows in the isotropic world and has an "
     "interior minimum or plateau in the two correlated worlds; points lie on the lines.",
-    caption="Mean squared error of masked regression against the ridge, for d/n = 0.5 (above) and "
-    "d/n = 2 (below). Lines: theory; points: mean of independent trials with one standard error; "
-    "dotted: the Bayes error.",
+    caption="Mean squared error of masked regression against the ridge, for $d/n = 0.5$ (above) "
+    "and $d/n = 2$ (below). Lines: theory; points: mean of independent trials with one standard "
+    "error; dotted: the Bayes error.",
     chapter="error",
     seed=4002,
     missing=("standard_error",),

@@ -133,6 +133,10 @@ def draw_patch_errors(ax, rows: Table, x: str, names: Sequence[str | None]) -> N
     "patches as discs. Bars are one standard error, the dotted line is the Bayes error.",
     chapter="error",
     seed=4006,
+    columns={
+        "error": "test error, in units of the mean variance of a pixel",
+        "bayes_error": "Bayes error, in units of the mean variance of a pixel",
+    },
     missing=("standard_error",),
 )
 def draw_patches_error(data: Table) -> Figure:

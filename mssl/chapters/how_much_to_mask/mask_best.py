@@ -89,12 +89,16 @@ def compute_mask_best(run: Run) -> Table:
     "dashed line that no ridge without masks passes; large ridges gain nothing. Right: best rate "
     "against the number of samples per coordinate for four worlds. All fall; the one-factor world "
     "stays far above the three chains, and among the chains the rate falls with the correlation.",
-    caption="All from theory. Left: chain with unequal variances, n = 2 d; the dashed line is the "
-    "best error without masks over all ridges, the diamond the best pair. Right: best rate without "
-    "a ridge, d = 144, for chains of three correlations and for one factor that all coordinates "
-    "share (correlation one half); dotted: the formula for many coordinates.",
+    caption="All from theory. Left: chain with unequal variances, $n = 2\\,d$; the dashed line is "
+    "the best error without masks over all ridges, the diamond the best pair. Right: best rate "
+    "without a ridge, $d = 144$, for chains of three correlations and for one factor that all "
+    "coordinates share (correlation one half); dotted: the formula for many coordinates.",
     chapter="how_much_to_mask",
     seed=17004,
+    columns={
+        "x": "mask rate, or samples a coordinate n/d, as the panel says",
+        "y": "test error, in squared units of the data, or best mask rate",
+    },
 )
 def draw_mask_best(data: Table) -> Figure:
     """Draw errors on the left and rates on the right."""

@@ -62,11 +62,15 @@ def compute_mask_convergence(run: Run) -> Table:
     alt="Distance between the matrix trained on drawn masks and the closed form against the number "
     "of masks for a sample, on logarithmic axes. For each of three rates the points follow a "
     "straight line of slope minus one half from about four masks on; higher rates lie higher.",
-    caption="Relative Frobenius distance of training on M drawn masks a sample from the closed "
-    "form on the same samples (AR(1), ridge 0.1, n = 1.5 d). Lines: slope -1/2 through the last "
-    "point. Points: means over draws of the masks, bars one standard error.",
+    caption="Relative Frobenius distance of training on $M$ drawn masks a sample from the closed "
+    "form on the same samples (AR(1), ridge 0.1, $n = 1.5\\,d$). Lines: slope $-1/2$ through the "
+    "last point. Points: means over draws of the masks, bars one standard error.",
     chapter="how_much_to_mask",
     seed=17003,
+    columns={
+        "distance": "Frobenius distance from the closed form over its norm",
+        "reference": "the line of slope -1/2",
+    },
 )
 def draw_mask_convergence(data: Table) -> Figure:
     """Draw one line a rate."""

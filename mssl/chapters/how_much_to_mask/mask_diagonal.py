@@ -46,12 +46,15 @@ def compute_mask_diagonal(run: Run) -> Table:
     "bounds on a variance and on the matrix, fall. The points of the variances lie close to their "
     "bound, at most by a factor of two below it; those of the matrix lie far below theirs. Points "
     "of the mean test error lie far lower still.",
-    caption="Relative change when the population's variances take the place of the sample's in "
-    "the masks' penalty; d = n/2, rate one half, ridge 0.1. Lines: bounds that hold with "
-    "probability 95 per cent at least. Points: the largest over the trials, and for the error the "
-    "absolute mean over the trials.",
+    caption="Relative change when the population's variances take the place of the sample's in the "
+    "masks' penalty; $d = n/2$, rate one half, ridge 0.1. Lines: bounds that hold with probability "
+    "95 per cent at least. Points: the largest over the trials, and for the error the absolute "
+    "mean over the trials.",
     chapter="how_much_to_mask",
     seed=17008,
+    columns={
+        "change": "relative change, or its bound",
+    },
 )
 def draw_mask_diagonal(data: Table) -> Figure:
     """Draw bounds as lines and measurements as points."""

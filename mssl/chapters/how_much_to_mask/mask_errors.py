@@ -133,10 +133,9 @@ def compute_mask_errors(run: Run) -> Table:
     "all others visible the rescaled predictor is best at a small or middle rate and changes "
     "slowly, while the predictor as it is becomes far worse at high rates. Points of explicit "
     "masks lie on all curves.",
-    caption="Mean error per coordinate against the mask rate, ridge 0.1, n = 1.5 d, mean "
-    "variance 1. Lines: theory. Points: training on masks "
-    "that are really drawn, extrapolated to infinitely many masks; bars are one standard error. "
-    "One curve leaves the left panel.",
+    caption="Mean error per coordinate against the mask rate, ridge 0.1, $n = 1.5\\,d$, mean "
+    "variance 1. Lines: theory. Points: training on masks that are really drawn, extrapolated to "
+    "infinitely many masks; bars are one standard error. One curve leaves the left panel.",
     chapter="how_much_to_mask",
     seed=17002,
     missing=("standard_error",),

@@ -59,7 +59,7 @@ def compute_mask_spectrum(run: Run) -> Table:
     "to either side of zero, and one eigenvalue, marked by an arrow, stands apart beyond one.",
     caption="Density of the eigenvalues: bars of one simulated data set, lines from theory; arrow: "
     "predicted place of the signal's eigenvalue. Noise of variance 1 and 10, flat signal of "
-    "strength 8, ridge 0.05, n = 1.5 d.",
+    "strength 8, ridge 0.05, $n = 1.5\\,d$.",
     chapter="how_much_to_mask",
     seed=17007,
 )

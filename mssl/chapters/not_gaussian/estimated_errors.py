@@ -66,6 +66,10 @@ def compute_estimated_errors(run: Run) -> Table:
     "the difference from the best.",
     chapter="not_gaussian",
     seed=9103,
+    columns={
+        "low": "lower end of the bar of loo, in squared units of the data",
+        "high": "upper end of the bar of loo, in squared units of the data",
+    },
 )
 def draw_estimated_errors(data: Table) -> Figure:
     """Draw one panel a sample."""

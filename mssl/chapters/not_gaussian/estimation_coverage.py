@@ -81,6 +81,10 @@ def compute_estimation_coverage(run: Run) -> Table:
     "one standard error of the share.",
     chapter="not_gaussian",
     seed=9104,
+    columns={
+        "bar": "how the error bar is made",
+        "coverage": "share of intervals that hold the test error",
+    },
 )
 def draw_estimation_coverage(data: Table) -> Figure:
     """Draw one panel a number of rows."""

@@ -65,11 +65,14 @@ def compute_heavy_tails(run: Run) -> Table:
     "independent entries the points are at one from six degrees of freedom on and rise a little "
     "below. With one scale for each row they rise throughout as the degrees of freedom fall, along "
     "the curve of the theory with scales.",
-    caption="Measured test error over the Gaussian theory, AR(1) with correlation 0.8, n = 1.5 d, "
-    "ridge 0.1. Squares: independent t entries. Discs: multivariate t, whose coordinates have "
-    "the same tails; the line is the theory with scales. Bars are one standard error.",
+    caption="Measured test error over the Gaussian theory, AR(1) with correlation 0.8, $n = "
+    "1.5\\,d$, ridge 0.1. Squares: independent t entries. Discs: multivariate t, whose coordinates "
+    "have the same tails; the line is the theory with scales. Bars are one standard error.",
     chapter="not_gaussian",
     seed=9102,
+    columns={
+        "ratio": "test error over the Gaussian theory",
+    },
     missing=("standard_error",),
 )
 def draw_heavy_tails(data: Table) -> Figure:

@@ -72,6 +72,10 @@ def compute_spike_detection(run: Run) -> Table:
     "threshold of the Gaussian theory. Bars are one standard error.",
     chapter="not_gaussian",
     seed=9105,
+    columns={
+        "share": "share of samples with a detected spike",
+        "over": "share of samples with more than one detected spike",
+    },
 )
 def draw_spike_detection(data: Table) -> Figure:
     """Draw the share of detections over the strength."""

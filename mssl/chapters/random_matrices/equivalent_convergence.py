@@ -115,12 +115,15 @@ def compute_equivalent_convergence(run: Run) -> Table:
     "from the equivalent: points for a diagonal entry and for the two-resolvent product both fall "
     "with slope near minus one. The fitted exponents stand beside the points.",
     caption="Relative deviations from the deterministic equivalent for a diagonal covariance with "
-    "variances 1/2 and 2, d/n = 1/2 and ridge 1/2. One entry: between coordinates of different "
+    "variances 1/2 and 2, $d/n = 1/2$ and ridge 1/2. One entry: between coordinates of different "
     "variance. Diagonal entries: coordinates of variance 2. Points: over independent draws, with "
-    "one standard error; the means with control variates. Lines: fitted powers of d, with the "
+    "one standard error; the means with control variates. Lines: fitted powers of $d$, with the "
     "exponents beside them.",
     chapter="random_matrices",
     seed=3002,
+    columns={
+        "relative_deviation": "deviation from the deterministic equivalent over its value",
+    },
 )
 def draw_equivalent_convergence(data: Table) -> Figure:
     """Draw deviations with their fitted powers, scatter above and bias below."""

@@ -98,9 +98,9 @@ def compute_marchenko_pastur(run: Run) -> Table:
     "white noise, for d/n of one tenth, one half and two. A dotted line marks the only population "
     "eigenvalue, one. The histograms spread around it, from about 0.5 to 1.7, from 0.1 to 2.9 and "
     "from 0.2 to 5.8, and fill the area under the Marchenko-Pastur density, drawn as a line.",
-    caption="Eigenvalues of S for one draw of white noise (bars) and the density of Marchenko and "
-    "Pastur (line). Every population eigenvalue is 1 (dotted). For d/n = 2 the bars have total "
-    "area one half: the other half of the eigenvalues are zero and are not drawn.",
+    caption="Eigenvalues of $S$ for one draw of white noise (bars) and the density of Marchenko "
+    "and Pastur (line). Every population eigenvalue is 1 (dotted). For $d/n = 2$ the bars have "
+    "total area one half: the other half of the eigenvalues are zero and are not drawn.",
     chapter="random_matrices",
     seed=3001,
 )

@@ -60,10 +60,10 @@ def compute_resolvent_row(run: Run) -> Table:
     "the deterministic equivalent, with a peak of about 2.2 at lag zero and negative neighbours. "
     "The dashed line of the inverse of the population covariance plus the ridge has the same "
     "shape but a much lower peak, and misses every point near the diagonal.",
-    caption="Entries of a middle row of Q for an AR(1) process with correlation 0.6, d = n and "
+    caption="Entries of a middle row of $Q$ for an AR(1) process with correlation 0.6, $d = n$ and "
     "ridge 0.2. Points: means over independent draws, with one standard error. Line: the "
     "deterministic equivalent. Dashed: the inverse of the population covariance plus the ridge, "
-    "which is where Q would go if d stayed fixed.",
+    "which is where $Q$ would go if $d$ stayed fixed.",
     chapter="random_matrices",
     seed=3003,
 )

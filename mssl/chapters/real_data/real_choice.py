@@ -95,6 +95,14 @@ def compute_real_choice(run: Run) -> Table:
     "standard error, moved apart along the axis. Dashed: two per cent.",
     chapter="real_data",
     seed=9004,
+    columns={
+        "ratio": "rows a coordinate, n/d",
+        "trials": "number of random splits",
+        "cost": "excess error of the chosen ridge over the best, in per cent",
+        "worst": "largest excess error of a split, in per cent",
+        "fixed_cost": "excess error of one fixed ridge over the best, in per cent",
+        "fixed_standard_error": "standard error of fixed_cost, in per cent",
+    },
 )
 def draw_real_choice(data: Table) -> Figure:
     """Draw the cost of the choice against rows per coordinate."""

@@ -154,6 +154,10 @@ def compute_real_error(run: Run) -> Table:
     "leave-one-out on all rows, without a covariance.",
     chapter="real_data",
     seed=9003,
+    columns={
+        "n": "number of rows",
+        "error": "held-out error, in squared units of the data",
+    },
     missing=("standard_error",),
 )
 def draw_real_error(data: Table) -> Figure:

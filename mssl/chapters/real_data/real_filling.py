@@ -172,6 +172,11 @@ def compute_real_filling(run: Run) -> Table:
     "slow, saw fewer of the splits.",
     chapter="real_data",
     seed=9006,
+    columns={
+        "rate": "share of hidden entries",
+        "excess": "error over that of conditional filling, minus 1, in per cent",
+        "excess_error": "standard error of excess, in per cent",
+    },
 )
 def draw_real_filling(data: Table) -> Figure:
     """Draw one panel a data set, one line a method."""

@@ -58,6 +58,10 @@ def compute_real_order(run: Run) -> Table:
     "which overlap for large n. Dashed: one.",
     chapter="real_data",
     seed=9005,
+    columns={
+        "n": "number of training days",
+        "log_ratio": "natural logarithm of test_error over loo_error",
+    },
 )
 def draw_real_order(data: Table) -> Figure:
     """Draw ratios with days in order and shuffled."""

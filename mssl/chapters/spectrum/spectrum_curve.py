@@ -73,12 +73,15 @@ def compute_spectrum_curve(run: Run) -> Table:
     "zeta turns around. Below, the density of the eigenvalues, made of two bulks. The four dots "
     "stand exactly above the ends of the two bulks, and no thick part of the curve lies above a "
     "bulk.",
-    caption="Above: the real solutions t between 0.4 and 2 in a world of correlated blocks; "
-    "thick where t falls as zeta grows. Points: the places where zeta is stationary. Below: the "
-    "density of the logarithms of the eigenvalues of M. A real number is outside the bulks exactly "
-    "if a falling part of the curve stands over it.",
+    caption="Above: the real solutions $t$ between 0.4 and 2 in a world of correlated blocks; "
+    "thick where $t$ falls as $\\zeta$ grows. Points: the places where $\\zeta$ is stationary. "
+    "Below: the density of the logarithms of the eigenvalues of $M$. A real number is outside the "
+    "bulks exactly if a falling part of the curve stands over it.",
     chapter="spectrum",
     seed=5003,
+    columns={
+        "value": "solution t; for the density its value per unit of the logarithm of zeta",
+    },
 )
 def draw_spectrum_curve(data: Table) -> Figure:
     """Draw the curve above the density that it bounds."""

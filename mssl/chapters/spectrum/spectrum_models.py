@@ -98,11 +98,14 @@ def compute_spectrum_models(run: Run) -> Table:
     "one below zero, and narrow bumps stand around the dotted lines of two atoms on the negative "
     "side.",
     caption="Eigenvalues of the learned matrix in one draw (bars) and their limiting density "
-    "(line); ridge 0.1, d/n = 2/3 except for the blocks (1/6) and the last panel (4). Grey bars at "
-    "the bottom: range of the eigenvalues of the matrix that A is close to entry by entry. Dotted: "
-    "atoms of the limit.",
+    "(line); ridge 0.1, $d/n = 2/3$ except for the blocks (1/6) and the last panel (4). Grey bars "
+    "at the bottom: range of the eigenvalues of the matrix that $\\hat A$ is close to entry by "
+    "entry. Dotted: atoms of the limit.",
     chapter="spectrum",
     seed=5001,
+    columns={
+        "distance": "largest difference of the counting functions of eigenvalues",
+    },
     missing=("distance",),
 )
 def draw_spectrum_models(data: Table) -> Figure:

@@ -144,8 +144,8 @@ def compute_spectrum_patches(run: Run) -> Table:
     "near minus two to one at one. Squares of Gaussian data lie on the dashed line of the theory "
     "with equal scales. Round points of real patches lie apart from it, up to a tenth lower or "
     "higher, and much closer to the solid line of the theory with unequal scales.",
-    caption="Fraction of the eigenvalues of the learned matrix below a, for patches of 12 by 12 "
-    "pixels, n = 300, ridge 0.01. Dashed: theory from the covariance. Solid: theory with the "
+    caption="Fraction of the eigenvalues of the learned matrix below $a$, for patches of 12 by 12 "
+    "pixels, $n = 300$, ridge 0.01. Dashed: theory from the covariance. Solid: theory with the "
     "scales of the patches. Points: means of the ordered eigenvalues over draws, every sixth, with "
     "one standard error.",
     chapter="spectrum",

@@ -70,11 +70,14 @@ def compute_spectrum_rates(run: Run) -> Table:
     "largest eigenvalue falls faster, with slope about minus three quarters, and the distance of "
     "the counting function fastest, with slope about minus 0.8.",
     caption="Distance between one draw and the limit, mean over draws with one standard error, for "
-    "two variances, d/n = 1/2 and ridge 0.2: the largest difference of the counting functions of "
+    "two variances, $d/n = 1/2$ and ridge 0.2: the largest difference of the counting functions of "
     "the eigenvalues, the distance of the largest eigenvalue from the edge, and the root mean "
-    "square relative error of an entry of D. Lines: fitted powers of d.",
+    "square relative error of an entry of $D$. Lines: fitted powers of $d$.",
     chapter="spectrum",
     seed=5004,
+    columns={
+        "distance": "mean distance from the limit",
+    },
 )
 def draw_spectrum_rates(data: Table) -> Figure:
     """Draw three distances against d with their fitted powers."""

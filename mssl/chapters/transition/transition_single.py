@@ -128,6 +128,9 @@ def compute_transition_single(run: Run) -> Table:
     "over draws with one standard error (points).",
     chapter="transition",
     seed=6006,
+    columns={
+        "value": "threshold for the first witness, squared cosines for the others",
+    },
 )
 def draw_transition_single(data: Table) -> Figure:
     """Draw thresholds above and squared cosines below, against d/n."""

@@ -111,6 +111,12 @@ def compute_critical(run: Run) -> Table:
     "of patches, for growing images.",
     chapter="vit_between",
     seed=8301,
+    columns={
+        "kind": "turning or critical ratio",
+        "leading": "ratio of weights to leading order in the number of patches",
+        "theory": "ratio of weights in the mean field",
+        "measured": "ratio of weights, measured gradients",
+    },
     missing=("measured", "standard_error"),
 )
 def draw_critical(data: Table) -> Figure:

@@ -156,6 +156,11 @@ def _boundary(rows: Table, suffix: str = "_theory") -> float:
     "Dotted: weight at which the first velocity towards the global feature turns.",
     chapter="vit_between",
     seed=DIAGRAM_SEED,
+    columns={
+        "weight": "weight of the contrastive loss relative to reconstruction, varrho",
+        "turning": "turning value of varrho, mean field",
+        "critical": "critical value of varrho, mean field",
+    },
 )
 def draw_diagram(data: Table) -> Figure:
     """Draw the runs by winner, with the boundaries from theory."""

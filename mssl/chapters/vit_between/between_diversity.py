@@ -95,6 +95,10 @@ def compute_diversity(run: Run) -> Table:
     "attention, where all three measures are known exactly.",
     chapter="vit_between",
     seed=8305,
+    columns={
+        "share": "share of the contrastive loss in the norm of the gradient at the start",
+        "distance": "mean distance of attention, in patches",
+    },
 )
 def draw_diversity(data: Table) -> Figure:
     """Draw the three measures, one row each, one column a gap."""

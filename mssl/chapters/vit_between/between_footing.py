@@ -66,6 +66,10 @@ def compute_footing(run: Run) -> Table:
     "Right: normalised mutual information of query and key, thin lines join the runs of one gap.",
     chapter="vit_between",
     seed=8304,
+    columns={
+        "weight": "weight of the contrastive loss relative to reconstruction, varrho",
+        "share": "share of the contrastive loss in the norm of the gradient at the start",
+    },
 )
 def draw_footing(data: Table) -> Figure:
     """Draw own attention and mutual information against the normalised weight."""

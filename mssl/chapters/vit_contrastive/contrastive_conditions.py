@@ -123,6 +123,10 @@ def compute_conditions(run: Run) -> Table:
     "regularisation 0.0001.",
     chapter="vit_contrastive",
     seed=8105,
+    columns={
+        "knob": "what is varied",
+        "x": "temperature, batch size or regularisation, as knob says",
+    },
 )
 def draw_conditions(data: Table) -> Figure:
     """Draw one row a setting and one column a knob."""

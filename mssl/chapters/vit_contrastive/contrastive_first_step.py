@@ -82,6 +82,9 @@ def compute_step(run: Run) -> Table:
     "zero the local features fall from the start. The global one always rises.",
     chapter="vit_contrastive",
     seed=8101,
+    columns={
+        "value": "ratio of velocities, each over the squared share of its area",
+    },
 )
 def draw_step(data: Table) -> Figure:
     """Draw the scaled ratio of the first velocities against the gap."""

@@ -62,6 +62,10 @@ def _grid(rows: Table, column: str) -> np.ndarray:
     "pattern. Right: what the model sees of it. Areas are laid out contiguously for the eye.",
     chapter="vit_images",
     seed=8001,
+    columns={
+        "value": "value of the pixel",
+        "other_area": "the area of the pixel in the layout of another cluster",
+    },
 )
 def draw_images(data: Table) -> Figure:
     """Draw the areas, a whole image and a masked one for each setting."""

@@ -62,12 +62,16 @@ def compute_phase_times(run: Run) -> Table:
     "negative gap: points for learning alone, which approach a line of slope 0.3 from above.",
     caption="Phase times of the mean field (points) and their leading order in closed form (lines) "
     "against the number of patches. Left: global and local areas with exponents 0.9 and 0.6, "
-    "information gap 0.2. Right: 0.75 and 0.7, gap -0.2, where the first phase does not exist. "
+    "information gap 0.2. Right: 0.75 and 0.7, gap $-0.2$, where the first phase does not exist. "
     "Unlearning: the logit of the global feature has fallen by 1. Crossing: that of the own one "
     "moves faster from here on. Learning: half of the attention is on the own area. A time for "
     "unlearning is given where it comes before learning.",
     chapter="vit_mae",
     seed=8005,
+    columns={
+        "phase": "which time",
+        "leading": "time to leading order in the number of patches",
+    },
     missing=("time", "leading"),
 )
 def draw_phase_times(data: Table) -> Figure:
