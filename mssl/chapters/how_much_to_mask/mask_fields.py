@@ -65,7 +65,7 @@ def compute_mask_fields(run: Run) -> Table:
     "a cross with long arms, weak everywhere off the row and the column of the pixel.",
     caption="The column of the centre pixel (outlined) of the best linear predictor, from the "
     f"whole population of patches, ridge {FIELD_RIDGE:g}, for three laws of masks; the square has "
-    "a side of five pixels. Each image has its own colour scale: blue is positive, red negative.",
+    "a side of five pixels. Each image has its own colour scale: red is positive, blue negative.",
     chapter="how_much_to_mask",
     seed=17001,
 )
@@ -74,8 +74,7 @@ def draw_mask_fields(data: Table) -> Figure:
     fig = Figure(figsize=(5.6, 2.2))
     axes = fig.subplots(1, 3)
     for ax, (name, rows) in zip(axes, data.groups("law"), strict=True):
-        flipped = Table({**rows.columns, "weight": -rows["weight"]})
-        draw_filters([ax], flipped, "law", float(np.abs(rows["weight"]).max()))
+        draw_filters([ax], rows, "law")
         ax.set_title(name)
         ax.set_xlabel(f"max {np.abs(rows['weight']).max():.2f}")
     return fig

@@ -67,8 +67,8 @@ def compute_real_matrices(run: Run) -> Table:
     "texture with a few strong spots for prices. Below, single columns: a pixel of a photograph "
     "leans on its direct neighbours, a pixel of a digit on its neighbours with weaker weights "
     "around, and a share on very few others with large weights among many small ones.",
-    caption="Top: the learned matrix of each data set at the ridge of leave-one-out; blue is "
-    "positive, red negative, and white zero. Bottom: one column of it, as the picture of the "
+    caption="Top: the learned matrix of each data set at the ridge of leave-one-out; red is "
+    "positive, blue negative, and white zero. Bottom: one column of it, as the picture of the "
     "weights that predict the framed pixel, and for prices as the sorted weights that predict one "
     "share from the others.",
     chapter="real_data",
@@ -83,7 +83,7 @@ def draw_real_matrices(data: Table) -> Figure:
         d = int(part["row"].max()) + 1
         matrix = part["weight"].reshape(d, d)
         top = np.quantile(np.abs(matrix), 0.998)
-        axes[0, j].imshow(matrix, cmap="RdBu", vmin=-top, vmax=top)
+        axes[0, j].imshow(matrix, cmap="RdBu_r", vmin=-top, vmax=top)
         axes[0, j].set(title=f"{NAMES[name]}, d = {d}", xticks=[], yticks=[])
         axes[0, j].spines[:].set_visible(True)
         column = rows.where(part="column")
@@ -96,7 +96,7 @@ def draw_real_matrices(data: Table) -> Figure:
         image = np.full((column["row"].max() + 1, column["column"].max() + 1), np.nan)
         image[column["row"], column["column"]] = column["weight"]
         top = np.abs(column["weight"]).max()
-        ax.imshow(image, cmap="RdBu", vmin=-top, vmax=top)
+        ax.imshow(image, cmap="RdBu_r", vmin=-top, vmax=top)
         y, x = column["target_row"][0], column["target_column"][0]
         ax.plot(
             [x - 0.5, x + 0.5, x + 0.5, x - 0.5, x - 0.5],
