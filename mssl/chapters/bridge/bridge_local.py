@@ -85,7 +85,7 @@ def _local_measured(rng, *, d, size, trials) -> Table:
 def compute_bridge_local(run: Run) -> Table:
     """Overlap with a signal on few quiet coordinates, against their number."""
     large, d = run.pick(test=60, quick=400, paper=800), run.pick(test=60, quick=240, paper=800)
-    lines = run.pick(test=(2, 8), quick=(2, 3, 4, 6, 8, 12, 20), paper=tuple(range(2, 31)))
+    lines = run.pick(test=(2, 8), quick=tuple(range(2, 21)), paper=tuple(range(2, 31)))
     points = run.pick(test=(2, 8), quick=(2, 4, 8, 20), paper=(2, 3, 4, 6, 8, 12, 20, 30))
     trials = run.pick(test=2, quick=10, paper=30)
     return Table.concat(

@@ -59,7 +59,7 @@ def compute_spectrum_edges(run: Run) -> Table:
     """Bulks of A_hat for blocks of coordinates, against the ridge and against d/n."""
     d = run.pick(test=60, quick=240, paper=1800)
     trials = run.pick(test=3, quick=6, paper=20)
-    points = run.pick(test=5, quick=22, paper=120)
+    points = run.pick(test=5, quick=90, paper=240)
     few = run.pick(test=2, quick=5, paper=9)
 
     def settings(panel, x):
@@ -86,11 +86,16 @@ def compute_spectrum_edges(run: Run) -> Table:
     "d above n one band near 1 remains, and below it the dashed line of an atom rises. Points of "
     "the measured extreme eigenvalues lie on the ends of the bands or a little inside.",
     caption="Bulks of the eigenvalues of the learned matrix (shaded between their edges) for "
-    "blocks of four coordinates with correlation 0.5. Above: against the ridge, d/n = 1/4. Below: "
-    "against d/n, ridge 0.05; dashed: the atom for n < d. Points: extreme eigenvalues of each "
-    "bulk, means over draws with one standard error.",
+    "blocks of four coordinates with correlation 0.5. Above: against the ridge, $d/n = 1/4$. "
+    "Below: against $d/n$, ridge 0.05; dashed: the atom for $n < d$. Points: extreme eigenvalues "
+    "of each bulk, means over draws with one standard error.",
     chapter="spectrum",
     seed=5002,
+    columns={
+        "x": "ridge, in squared units of the data, or d/n, as the panel says",
+        "low": "lower end of a bulk of eigenvalues",
+        "high": "upper end of a bulk of eigenvalues",
+    },
 )
 def draw_spectrum_edges(data: Table) -> Figure:
     """Draw bulks as bands, measured ends as points."""
@@ -131,6 +136,7 @@ def _bands(ax, rows):
     for part in runs:
         x = [place for place, _ in part]
         for low, high in np.stack([ends for _, ends in part], axis=-1):
-            ax.fill_between(x, low, high, color=shade("density", 0.0), linewidth=0, zorder=1)
+            # The outline closes the seam between two parts.
+            ax.fill_between(x, low, high, color=shade("density", 0.0), linewidth=0.8, zorder=1)
             theory_line(ax, x, low, "density")
             theory_line(ax, x, high, "density")

@@ -29,7 +29,6 @@ def _few(d, count) -> np.ndarray:
 def _few_unit(rng, *, d, n, strength, count, trials) -> Table:
     u = _few(d, count)
     model = Spiked(two_level(d), strength, u)
-    spike = SSRTheory(model, n, RIDGE).spikes[0]
 
     def trial(generator):
         _, w, weights = top_eigenvectors(second_moments(model.sample(n, generator)), RIDGE)
@@ -38,11 +37,26 @@ def _few_unit(rng, *, d, n, strength, count, trials) -> Table:
     mean, error = mean_and_error(run_trials(trial, trials, rng))
     return Table(
         {
-            "witness": ["theory"] * 2 + ["measured"] * 2,
-            "quantity": ["right", "left"] * 2,
-            "count": np.full(4, count),
-            "value": [spike.right_overlap, spike.left_overlap, *mean],
-            "standard_error": [0.0, 0.0, *error],
+            "witness": "measured",
+            "quantity": ["right", "left"],
+            "count": count,
+            "value": mean,
+            "standard_error": error,
+        }
+    )
+
+
+def _few_lines(rng, *, d, n, strength, counts) -> Table:
+    spikes = [
+        SSRTheory(Spiked(two_level(d), strength, _few(d, m)), n, RIDGE).spikes[0] for m in counts
+    ]
+    return Table(
+        {
+            "witness": "theory",
+            "quantity": ["right"] * len(counts) + ["left"] * len(counts),
+            "count": list(counts) * 2,
+            "value": [s.right_overlap for s in spikes] + [s.left_overlap for s in spikes],
+            "standard_error": 0.0,
         }
     )
 
@@ -67,12 +81,15 @@ def compute_transition_local(run: Run) -> Table:
     n, counts = 3 * d // 2, (1, 2, 3, 4, 8, 16, 50)
     if run.scale == "test":
         counts = (1, 4, 50)
-    thresholds = {"d": d, "n": n, "counts": tuple(m for m in (2, 3, 4, 6, 8, 12, 16, 24, 50))}
-    fixed = {"d": d, "n": n, "strength": 1.5, "trials": trials}
+    lines = run.pick(test=(2, 4, 50), quick=(*range(2, 13), *range(14, 51, 4)),
+                     paper=tuple(range(2, 51)))  # fmt: skip
+    thresholds = {"d": d, "n": n, "counts": lines}
+    fixed = {"d": d, "n": n, "strength": 1.5}
     return Table.concat(
         [
             run.map("thresholds", _few_thresholds, [thresholds]),
-            run.map("counts", _few_unit, [{**fixed, "count": m} for m in counts]),
+            run.map("lines", _few_lines, [{**fixed, "counts": (1, *lines)}]),
+            run.map("counts", _few_unit, [{**fixed, "trials": trials, "count": m} for m in counts]),
         ]
     )
 
@@ -86,13 +103,17 @@ def compute_transition_local(run: Run) -> Table:
     "coordinates to 0.35, on loud ones from about 4 to 2. Below, at strength 1.5 on quiet "
     "coordinates, the overlaps of the right and left eigenvector are zero on one coordinate, then "
     "jump to about 0.7 and 0.4 on two coordinates and rise slowly to 0.9 and 0.5.",
-    caption="A signal that is flat on m of the quiet (variance 0.3) or loud (variance 3) "
-    "coordinates, d/n = 2/3, ridge 0.05. Above: the strength at which it leaves the bulk, from "
+    caption="A signal that is flat on $m$ of the quiet (variance 0.3) or loud (variance 3) "
+    "coordinates, $d/n = 2/3$, ridge 0.05. Above: the strength at which it leaves the bulk, from "
     "theory. Below: overlaps at strength 1.5 on quiet coordinates, theory (lines) and means over "
     "draws with one standard error (points). At this number of samples and this small ridge a "
     "signal on a single coordinate is not seen; with fewer samples or a larger ridge it can be.",
     chapter="transition",
     seed=6004,
+    columns={
+        "count": "number of coordinates that carry the signal",
+        "value": "threshold for the quantities quiet and loud, squared cosines for the others",
+    },
 )
 def draw_transition_local(data: Table) -> Figure:
     """Draw thresholds above and overlaps below, against the number of coordinates."""
@@ -109,6 +130,10 @@ def draw_transition_local(data: Table) -> Figure:
     for name in ("right", "left"):
         level, style = VECTORS[name]
         curve = data.where(witness="theory", quantity=name)
+        # There is nothing between one coordinate and two: the curve begins at two.
+        one, curve = curve.where(count=1), Table({k: v[1:] for k, v in curve.columns.items()})
+        at_one = [0.94, 1.06], np.repeat(one["value"], 2)
+        theory_line(below, *at_one, LOOK, level=level)
         points = data.where(witness="measured", quantity=name)
         theory_line(below, curve["count"], curve["value"], LOOK, name, level=level, line=style)
         measured(

@@ -78,10 +78,7 @@ def compute_transition_overlaps(run: Run) -> Table:
     )
     line = run.pick(
         test=(0.3, 1.0, 4.0),
-        quick=(
-            *(0.2, 0.6, 0.62, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0, 1.15),
-            *(1.3, 1.5, 1.75, 2.0, 2.35, 2.7, 3.1, 3.5, 4.0),
-        ),
+        quick=(0.2, 0.4, *np.geomspace(0.6, 4.0, 48)),
         paper=tuple(np.linspace(0.2, 4.0, 60)),
     )
     n = 3 * d // 2
@@ -105,13 +102,16 @@ def compute_transition_overlaps(run: Run) -> Table:
     "one rises later and reaches three quarters. The squared correlation of the score rises to "
     "0.86, below the dashed line of the best linear score. Measured points lie on the lines, but "
     "above zero just below the threshold.",
-    caption="Noise with variances 0.3 and 3, flat signal, d/n = 2/3, ridge 0.05. Lines: theory. "
+    caption="Noise with variances 0.3 and 3, flat signal, $d/n = 2/3$, ridge 0.05. Lines: theory. "
     "Points: means over independent draws with one standard error. Top: largest eigenvalue of "
-    "the learned matrix. Middle: overlap of the signal with the right, left and symmetrised "
-    "eigenvector. Bottom: squared correlation of the score with the factor; dashed, the best "
+    "the learned matrix $\\hat A$. Middle: overlap of the signal with the right, left and "
+    "symmetrised eigenvector. Bottom: squared correlation of the score with the factor; dashed, the best "
     "linear score.",
     chapter="transition",
     seed=6002,
+    columns={
+        "value": "largest eigenvalue, squared cosine or squared correlation",
+    },
 )
 def draw_transition_overlaps(data: Table) -> Figure:
     """Draw the eigenvalue, the three overlaps and the score, one below the other."""

@@ -88,7 +88,7 @@ def compute_transition_rounding(run: Run) -> Table:
         "d": 1000,
         "ratios": run.pick(
             test=(0.5, 1.0, 1.5, 2.0),
-            quick=(0.5, 1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.6, 2.0),
+            quick=(0.5, *(1.0 + np.linspace(0.0, 1.0, 25) ** 2)),
             paper=tuple(np.linspace(0.5, 2.0, 61)),
         ),
     }
@@ -114,12 +114,16 @@ def compute_transition_rounding(run: Run) -> Table:
     "grows. Below, on logarithmic axes, the overlap at the threshold and at half the threshold, "
     "and the scatter of the largest eigenvalue, fall as powers of d, with the exponents written "
     "below the panel.",
-    caption="The corner at the threshold is rounded at finite d. Above: right overlap, the limit "
-    "(line) and means over draws at several sizes (points, darker for larger d). Below: overlap "
+    caption="The corner at the threshold is rounded at finite $d$. Above: right overlap, the limit "
+    "(line) and means over draws at several sizes (points, darker for larger $d$). Below: overlap "
     "at the threshold and at half of it, and the standard deviation of the largest eigenvalue of "
-    "M at the threshold, with fitted powers of d. Bars are one standard error.",
+    "$M$ at the threshold, with fitted powers of $d$. Bars are one standard error.",
     chapter="transition",
     seed=6005,
+    columns={
+        "ratio": "strength of the signal over the threshold",
+        "value": "squared cosine, or standard deviation of the largest eigenvalue of M",
+    },
 )
 def draw_transition_rounding(data: Table) -> Figure:
     """Draw the rounded corner above and the powers of d below."""
