@@ -53,7 +53,7 @@ def _moving_unit(rng, *, d, n, strengths, bins, points) -> Table:
         parts.append(("seen", strength, nu[-1:], nu[-1:], [overlap]))
     threshold = SSRTheory(Spiked(base, 1e-9, u), n, RIDGE).spikes[0].threshold
     parts.append(("threshold", threshold, [high], [high], [0.0]))
-    for factor in (1.04, 1.1, 1.5, 1.9, 2.4):
+    for factor in 1.0 + np.linspace(0.0, 1.0, 14)[1:] ** 2 * (max(strengths) / threshold - 1.0):
         strength = factor * threshold
         overlap = SSRTheory(Spiked(base, strength, u), n, RIDGE).spikes[0].right_overlap
         parts.append(("between", strength, [high], [high], [overlap]))
@@ -70,7 +70,7 @@ def compute_transition_moving(run: Run) -> Table:
     """Spectrum of one draw and its top eigenvector while the strength of the signal grows."""
     strengths = run.pick(
         test=(0.2, 2.0),
-        quick=(0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.6, 2.0),
+        quick=tuple(np.arange(11) / 5),
         paper=tuple(np.round(np.arange(17) * 0.125, 3)),
     )
     d = run.pick(test=60, quick=300, paper=1000)
@@ -86,6 +86,13 @@ def _moving_labels(data: Table) -> list[str]:
     ]
 
 
+def _moving_first(data: Table) -> int:
+    """The first frame well above the threshold, where one draw of this size shows what is meant."""
+    threshold = data.where(part="threshold")["strength"][0]
+    strengths = data.where(part="seen")["strength"]
+    return min(int(np.searchsorted(strengths, 2 * threshold)), len(strengths) - 1)
+
+
 @figure(
     "transition_moving",
     compute=compute_transition_moving,
@@ -96,19 +103,26 @@ def _moving_labels(data: Table) -> list[str]:
     "it moves away to the right together with a dashed line, the predicted place. Below, the "
     "predicted overlap is zero up to the threshold and then rises; the measured point follows it.",
     caption="One draw of noise with variances 0.3 and 3, and the same noise and factor at every "
-    "strength of the signal. Above: all eigenvalues of the learned matrix, each at one over one "
-    "minus itself (bars), the largest of them (triangle), their density for noise alone (line) and "
-    "the predicted outlier (dashed). Below: squared cosine between the signal and the right "
-    "eigenvector of the largest eigenvalue, predicted (line) and in this draw (point). The "
-    "predictions are limits; a draw of this size lags behind them near the threshold.",
+    "strength of the signal. Above: $1/(1 - a)$ for the eigenvalues $a$ of the learned $\\hat A$ (bars) "
+    "and for the largest of them (triangle), the density of the noise in the limit (line) and the "
+    "place where the limit has the largest one (dashed). Below: squared cosine of the signal with "
+    "the $v$ of $\\hat Av = av$ for the largest $a$, in the limit (line) and in this draw (point). "
+    "One draw of 300 coordinates lies off the limit, most of all near the threshold (dotted): "
+    "there the triangle leaves the bulk later than the dashed line.",
     chapter="transition",
     seed=6001,
+    columns={
+        "left": "left end of a bin, or the place, of 1/(1 - a)",
+        "right": "right end of a bin, or the place, of 1/(1 - a)",
+        "value": "density, or squared cosine with the signal",
+    },
     frames=_moving_labels,
+    first=_moving_first,
 )
 def draw_transition_moving(data: Table, frame: int | None = None) -> Figure:
     """Draw one strength: the spectrum above, the overlap below."""
     seen = data.where(part="seen")
-    frame = min(8, len(seen) - 1) if frame is None else frame
+    frame = _moving_first(data) if frame is None else frame
     strength = seen["strength"][frame]
     threshold, predicted = data.where(part="threshold"), data.where(part="theory")
     bars = data.where(part="bars", strength=strength)
@@ -124,7 +138,7 @@ def draw_transition_moving(data: Table, frame: int | None = None) -> Figure:
         theory_line(above, [place, place], [0, 0.5], LOOK, line="--")
     above.plot(seen["left"][frame], 0.03, "v", color="black", markersize=9, zorder=4)
     above.set(
-        xlabel="1/(1 $-$ eigenvalue of $\\hat A$)",
+        xlabel="$1/(1 - a)$ for eigenvalues $a$ of $\\hat A$",
         ylabel="density",
         xlim=(0, 1.08 * max(seen["left"].max(), predicted["left"].max())),
         ylim=(0, 0.8),

@@ -105,8 +105,8 @@ def compute_transition_overlaps(run: Run) -> Table:
     caption="Noise with variances 0.3 and 3, flat signal, $d/n = 2/3$, ridge 0.05. Lines: theory. "
     "Points: means over independent draws with one standard error. Top: largest eigenvalue of "
     "the learned matrix $\\hat A$. Middle: overlap of the signal with the right, left and "
-    "symmetrised eigenvector. Bottom: squared correlation of the score with the factor; dashed, the best "
-    "linear score.",
+    "symmetrised eigenvector. Bottom: squared correlation of the score with the factor; dashed, "
+    "the best linear score.",
     chapter="transition",
     seed=6002,
     columns={
