@@ -18,7 +18,7 @@ from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import direct_label, theory_line
 from mssl.figures.table import Table
-from mssl.vit import MAE, mean_field
+from mssl.vit import MAE, mean_field, phase_times
 
 
 def _trajectory_unit(rng, *, name, seeds, steps, rate, batch, records) -> Table:
@@ -43,6 +43,12 @@ def _trajectory_unit(rng, *, name, seeds, steps, rate, batch, records) -> Table:
     for witness, average in (("theory", True), ("mean counts", False)):
         course = read_course(mean_field(data, MAE(), times, average_counts=average))
         tables.append(course_rows(name, witness, times, [course]))
+    marks = phase_times(data, average_counts=True)
+    for phase, time in (("crossing", marks.crossing), ("learning", marks.learning)):
+        if time is not None:
+            course = mean_field(data, MAE(), [0.0, time], average_counts=True)
+            end = {key: values[1:] for key, values in read_course(course).items()}
+            tables.append(course_rows(name, phase, [time], [end]))
     return Table.concat(tables)
 
 
@@ -73,7 +79,9 @@ def compute_trajectories(run: Run) -> Table:
     "within the points) and its mean field (lines), positions frozen. Top: logits of a local "
     "patch for its own, the global and any other local feature. Middle: its attention when it is "
     "masked and its own area has a visible patch. Bottom: the loss, and its floor (dotted). Open "
-    "points: positions free.",
+    "points: positions free. Upright lines: where the own logit begins to move faster than "
+    "the global one (crossing), which ends the first phase, and where half of the attention is on "
+    "the own area (learned).",
     chapter="vit_mae",
     seed=8003,
     missing=tuple(f"{name}_se" for name in READ),
@@ -99,6 +107,7 @@ def draw_trajectories(data: Table) -> Figure:
         direct_label(column[2], 0.0, floor, "floor", "bayes", offset=(0, 9))
         column[0].set_title(f"{name}, $\\Delta$ = {setting(name).information_gap:.2f}")
         column[2].set(yscale="log", xlabel="time (steps times rate)")
+        _mark_phases(column, rows)
     axes[0, 0].set_ylabel(r"logit $\Phi$")
     axes[1, 0].set_ylabel("attention")
     axes[2, 0].set_ylabel("loss")
@@ -119,3 +128,17 @@ def draw_trajectories(data: Table) -> Figure:
                 align="center",
             )
     return fig
+
+
+def _mark_phases(column, rows: Table) -> None:
+    """Upright lines where the first phase ends, if there is one, and where the own is learned."""
+    for phase, word in (("crossing", "crossing"), ("learning", "learned")):
+        if phase not in rows.unique("witness"):
+            continue
+        time = rows.where(witness=phase)["time"][0]
+        for ax in column:
+            ax.axvline(time, color="#999999", linestyle=":", linewidth=1.4, zorder=0)
+        column[0].annotate(
+            word, (time, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2),
+            textcoords="offset points", ha="left", va="top", color="#666666", fontsize=9,
+        )  # fmt: skip
