@@ -78,11 +78,13 @@ def compute_map_noise(run: Run) -> Table:
     "alone wins a wide band. PCA wins nowhere alone. Measured marks have the colour beneath them "
     "except near borders.",
     caption="Colour: the method or methods with the largest overlap with a flat signal (within "
-    "0.02), ridge 0.1, as theory predicts; white: no overlap reaches 0.1. Lines are thresholds: "
-    "solid masked regression, dashed correlation PCA, dash-dotted PCA. Marks: the winner in "
-    "simulation (within 0.02 or two standard errors).",
+    "0.02), ridge 0.1, as theory predicts; white: no overlap reaches 0.1. Lines are thresholds. "
+    "Marks: the winner in simulation (within 0.02 or two standard errors).",
     chapter="against_pca",
     seed=7004,
+    columns={
+        "x": "noise ratio",
+    },
     missing=("standard_error",),
 )
 def draw_map_noise(data: Table) -> Figure:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from mssl.chapters.against_pca.worlds import METHODS, flat_direction, measure, noise_levels
+from mssl.chapters.against_pca.worlds import METHODS, NAMES, flat_direction, measure, noise_levels
 from mssl.covariance import Diagonal, Spiked
-from mssl.figures.style import colors, theory_line
+from mssl.figures.style import colors
 from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
 
@@ -98,14 +100,16 @@ def _blend(code: int, strength: float) -> str:
     return to_hex(tuple(strength * rgb + (1 - strength)))
 
 
+_STYLES = {"masked_regression": "-", "correlation_pca": "--", "pca": "-."}
+_MARKS = {0: "x", 1: "o", 2: "D", 4: "s"}
 _WINNERS = {
     0: "nobody",
     1: "masked regression",
     2: "correlation PCA",
-    3: "masked, correlation",
+    3: "masked and correlation",
     4: "PCA",
-    5: "masked, PCA",
-    6: "correlation, PCA",
+    5: "masked and PCA",
+    6: "correlation and PCA",
     7: "all three",
 }
 
@@ -134,16 +138,18 @@ def draw_map(ax, rows: Table, codes: set[int]) -> None:
     code = winners(values)
     seen = sorted(set(code.ravel().tolist()))
     codes.update(seen)
-    picture = np.array([[to_rgb(_blend(c, 0.45)) for c in row] for row in code])
+    picture = np.array([[to_rgb(_blend(c, 0.4)) for c in row] for row in code])
     ax.pcolormesh(x, y, picture, shading="nearest", rasterized=True, zorder=0)
-    styles = {"masked_regression": "-", "correlation_pca": "--", "pca": "-."}
     borders = rows.where(witness="threshold")
     for method, line in borders.groups("method"):
-        theory_line(ax, line["x"], line["strength"], method, line=styles[method])
+        # Black: the areas have the colours of the methods already.
+        ax.plot(
+            line["x"], line["strength"], color="black", linewidth=1.5, linestyle=_STYLES[method]
+        )
     px, py, overlaps, errors = map_marks(rows)
     for a, b, c in zip(px, py, winners(overlaps, errors), strict=True):
         codes.add(int(c))
-        marker = {1: "o", 2: "D", 4: "s", 0: "x"}.get(int(c), "h")
+        marker = _MARKS.get(int(c), "h")
         ax.plot(
             a, b, marker, markersize=8, markeredgecolor="white" if c else "#444444",
             markeredgewidth=0.9 if c else 1.6, color=_blend(c, 1.0), zorder=3, clip_on=False,
@@ -152,14 +158,22 @@ def draw_map(ax, rows: Table, codes: set[int]) -> None:
 
 
 def map_legend(fig, codes: set[int]) -> None:
-    """The colours that occur, each with the methods that win there."""
-    handles = []
+    """The areas that occur, with the mark of a simulation in each, and the lines of thresholds."""
+    areas = []
     for c in sorted(codes):
-        marker = {1: "o", 2: "D", 4: "s", 0: "x"}.get(c, "h")
-        handles.append(
-            Line2D(
-                [], [], linestyle="none", marker=marker, markersize=8, label=_WINNERS[c],
-                color="#444444" if c == 0 else _blend(c, 1.0),
-            )
+        area = Patch(facecolor=_blend(c, 0.4), edgecolor="#999999", linewidth=0.6)
+        mark = Line2D(
+            [], [], linestyle="none", marker=_MARKS.get(c, "h"), markersize=7,
+            color=_blend(c, 1.0) if c else "#444444", markeredgecolor="white" if c else "#444444",
         )  # fmt: skip
-    fig.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.0)
+        areas.append(((area, mark), f"{_WINNERS[c]} best" if c else "seen by nobody"))
+    lines = [
+        (
+            Line2D([], [], color="black", linewidth=1.5, linestyle=_STYLES[m]),
+            f"threshold, {NAMES[m]}",
+        )
+        for m in METHODS
+    ]
+    handles, labels = zip(*areas, *lines, strict=True)
+    fig.legend(handles, labels, loc="outside lower center", ncols=2, columnspacing=1.5,
+               handler_map={tuple: HandlerTuple(ndivide=1)}, fontsize=10)  # fmt: skip

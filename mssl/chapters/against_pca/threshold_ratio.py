@@ -44,12 +44,15 @@ def compute_threshold_ratio(run: Run) -> Table:
     "threshold of PCA rises in proportion to the noise ratio. That of correlation PCA levels off "
     "at two. Masked regression lies between them: on correlation PCA for the smallest ridge when "
     "samples outnumber coordinates, between the two otherwise, and nearer PCA for a large ridge.",
-    caption="Threshold of a flat signal over the threshold at r = 1, when half of the coordinates "
-    "have noise of variance 1 and half of variance r. All lines are theory; for masked regression "
-    "the darker the line, the smaller the ridge (0.001, 0.1, 10). The line of correlation PCA is "
-    "also that of whitening with the known variances.",
+    caption="Threshold of a flat signal over the threshold at $r = 1$, when half of the "
+    "coordinates have noise of variance 1 and half of variance $r$. All lines are theory; for "
+    "masked regression the darker the line, the smaller the ridge (0.001, 0.1, 10). The line of "
+    "correlation PCA is also that of whitening with the known variances.",
     chapter="against_pca",
     seed=7001,
+    columns={
+        "threshold": "threshold over that at ratio 1",
+    },
 )
 def draw_threshold_ratio(data: Table) -> Figure:
     """Draw one panel a ratio d/n."""
@@ -78,8 +81,13 @@ def draw_threshold_ratio(data: Table) -> Figure:
         axes[0], *at("correlation_pca", 0.0, 100), "correlation PCA", "correlation_pca",
         offset=(0, -12), align="right",
     )  # fmt: skip
-    direct_label(
-        axes[0], *at("masked_regression", 0.1, 100), "masked regression", "masked_regression",
-        offset=(0, 12), align="right",
-    )  # fmt: skip
+    for ridge, level, name in (
+        (1e-3, 1.0, ""),
+        (0.1, 0.55, "masked regression, "),
+        (10.0, 0.1, ""),
+    ):
+        direct_label(
+            axes[0], *at("masked_regression", ridge, 100), f"{name}ridge {ridge:g}",
+            "masked_regression", offset=(0, 8), align="right", level=level,
+        )  # fmt: skip
     return fig
