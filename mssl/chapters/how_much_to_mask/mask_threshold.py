@@ -50,16 +50,20 @@ def compute_mask_threshold(run: Run) -> Table:
     "towards rate one; with fewer samples than coordinates the fall at small rates is steep. All "
     "lie between the line of correlation PCA below and that of PCA above. In the third, a local "
     "signal without a ridge, all curves rise with the rate, that of two coordinates most.",
-    caption="Threshold divided by the square root of d/n, from theory, noise of variance 1 and "
+    caption="Threshold divided by the square root of $d/n$, from theory, noise of variance 1 and "
     "10 on halves of the coordinates. First two panels: flat signal, three ridges. Third: signal "
     "on few quiet coordinates, ridge 0. Logarithmic vertical axes.",
     chapter="how_much_to_mask",
     seed=17005,
+    columns={
+        "threshold": "threshold over the square root of d/n",
+    },
 )
 def draw_mask_threshold(data: Table) -> Figure:
     """Draw one panel a setting."""
-    fig = Figure(figsize=(5.8, 3.4))
+    fig = Figure(figsize=(7.2, 4.2))
     axes = fig.subplots(1, 3)
+    ends: tuple[float, float] = (1.0, 14.0)  # one scale for all three
     spread = {
         "ridge 0.01": ("masked_regression", 0.2, "-"),
         "ridge 0.1": ("masked_regression", 0.6, "--"),
@@ -76,13 +80,11 @@ def draw_mask_threshold(data: Table) -> Figure:
         for curve, (look, level, line) in (local if "local" in panel else spread).items():
             own = rows.where(curve=curve)
             theory_line(ax, own["rate"], own["threshold"], look, curve, level=level, line=line)
-        ticks = [1, 2, 5, 10] if "local" in panel else [2, 3, 5, 10]
-        ax.set(yscale="log", title=panel, xlabel="mask rate $p$", xlim=(0, 1))
-        ax.set_yticks(ticks, [str(t) for t in ticks])
+        ax.set(yscale="log", title=panel, xlabel="mask rate $p$", xlim=(0, 1), ylim=ends)
+        ax.set_yticks([1, 2, 5, 10], ["1", "2", "5", "10"])
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         ax.minorticks_off()
-    axes[0].set_ylabel(r"$\theta_c/\sqrt{d/n}$")
-    handles, labels = axes[0].get_legend_handles_labels()
-    more = axes[2].get_legend_handles_labels()
-    fig.legend(handles + more[0], labels + more[1], loc="outside lower center", ncols=3)
+    axes[0].set_ylabel(r"threshold $\theta_c/\sqrt{d/n}$")
+    for ax in axes:
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.1, -0.2), fontsize=10)
     return fig
