@@ -11,7 +11,7 @@ from mssl.chapters.worlds import patch_scales
 from mssl.data import DATA_SETS, PatchPopulation, split_moment
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import measured, theory_line
+from mssl.figures.style import shade
 from mssl.figures.table import Table, table_of
 from mssl.regression import MaskedRegression
 from mssl.results import mean_and_error
@@ -77,6 +77,10 @@ def compute_real_spectra(run: Run) -> Table:
     "7 by 7 pixels.",
     chapter="real_data",
     seed=9002,
+    columns={
+        "x": "eigenvalue of the learned matrix; for the distances their mean",
+        "y": "share of the eigenvalues below x; for the distances their standard error",
+    },
 )
 def draw_real_spectra(data: Table) -> Figure:
     """Draw one panel a data set."""
@@ -84,8 +88,13 @@ def draw_real_spectra(data: Table) -> Figure:
     axes = np.atleast_1d(fig.subplots(1, len(data.unique("world")), sharey=True))
     for ax, (name, rows) in zip(axes, data.groups("world"), strict=True):
         line, points = rows.where(witness="theory"), rows.where(witness="measured")
-        theory_line(ax, line["x"], line["y"], "density")
-        measured(ax, points["x"], points["y"], None, "density")
+        # Points stand so close that they would hide a line beneath them: it is drawn over them.
+        ax.plot(
+            points["x"], points["y"], "o", color=shade("density", 0.0), markersize=4.5, zorder=2,
+            label="one sample",
+        )  # fmt: skip
+        ax.plot(line["x"], line["y"], color="black", linewidth=1.3, zorder=3, label="limit law")
         ax.set(xlabel="eigenvalue", title=NAMES[name], ylim=(-0.02, 1.02))
     axes[0].set_ylabel("share below")
+    axes[-1].legend(loc="upper left")
     return fig
