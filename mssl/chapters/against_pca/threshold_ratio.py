@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from mssl.chapters.against_pca.worlds import GAMMAS, METHODS
+from mssl.chapters.against_pca.worlds import GAMMAS, METHODS, NAMES
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import direct_label, theory_line
+from mssl.figures.style import theory_line
 from mssl.figures.table import Table, table_of
 from mssl.theory.noise_curves import Noise, threshold
 
@@ -45,9 +45,8 @@ def compute_threshold_ratio(run: Run) -> Table:
     "at two. Masked regression lies between them: on correlation PCA for the smallest ridge when "
     "samples outnumber coordinates, between the two otherwise, and nearer PCA for a large ridge.",
     caption="Threshold of a flat signal over the threshold at $r = 1$, when half of the "
-    "coordinates have noise of variance 1 and half of variance $r$. All lines are theory; for "
-    "masked regression the darker the line, the smaller the ridge (0.001, 0.1, 10). The line of "
-    "correlation PCA is also that of whitening with the known variances.",
+    "coordinates have noise of variance 1 and half of variance $r$. All lines are theory. The line "
+    "of correlation PCA is also that of whitening with the known variances.",
     chapter="against_pca",
     seed=7001,
     columns={
@@ -56,38 +55,19 @@ def compute_threshold_ratio(run: Run) -> Table:
 )
 def draw_threshold_ratio(data: Table) -> Figure:
     """Draw one panel a ratio d/n."""
-    fig = Figure(figsize=(7.2, 3.7))
+    fig = Figure(figsize=(7.2, 4.6))
     axes = fig.subplots(1, 2, sharey=True)
     for ax, (gamma, rows) in zip(axes, data.groups("gamma"), strict=True):
         for method, part in rows.groups("method"):
-            for k, (_, line) in enumerate(part.groups("ridge")):
+            for k, (ridge, line) in enumerate(part.groups("ridge")):
                 level = 1.0 - 0.45 * k
-                theory_line(ax, line["ratio"], line["threshold"], method, level=level)
+                name = NAMES[method] + (f", ridge {ridge:g}" if ridge else "")
+                theory_line(ax, line["ratio"], line["threshold"], method, name, level=level)
         ax.set(xscale="log", yscale="log", xlabel="noise ratio r", title=f"d/n = {gamma:.3g}")
         ax.set_yticks([1, 2, 5, 10, 20, 50], [f"{v}" for v in (1, 2, 5, 10, 20, 50)])
         ax.set_xticks([1, 10, 100], ["1", "10", "100"])
         ax.minorticks_off()
         ax.set_ylim(0.9, 130)
     axes[0].set_ylabel(r"threshold / $\sqrt{d/n}$")
-    first = data.where(gamma=data["gamma"][0])
-
-    def at(method, ridge, ratio):
-        line = first.where(method=method, ridge=ridge)
-        k = int(np.argmin(np.abs(np.log(line["ratio"] / ratio))))
-        return line["ratio"][k], line["threshold"][k]
-
-    direct_label(axes[0], *at("pca", 0.0, 12), "PCA", "pca", offset=(-8, 6), align="right")
-    direct_label(
-        axes[0], *at("correlation_pca", 0.0, 100), "correlation PCA", "correlation_pca",
-        offset=(0, -12), align="right",
-    )  # fmt: skip
-    for ridge, level, name in (
-        (1e-3, 1.0, ""),
-        (0.1, 0.55, "masked regression, "),
-        (10.0, 0.1, ""),
-    ):
-        direct_label(
-            axes[0], *at("masked_regression", ridge, 100), f"{name}ridge {ridge:g}",
-            "masked_regression", offset=(0, 8), align="right", level=level,
-        )  # fmt: skip
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return fig

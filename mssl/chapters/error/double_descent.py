@@ -83,7 +83,7 @@ def compute_double_descent(run: Run) -> Table:
     "axes. With almost no ridge the error shoots up by orders of magnitude at d = n and comes "
     "down again beyond; ridges of 0.01 and 0.1 lower the peak; with the best ridge at "
     "each d/n the error rises monotonically and stays lowest.",
-    caption="Test error against $d/n$ for an AR(1) process with correlation 0.8: the lighter the "
+    caption="Test error against $d/n$ for an AR(1) process with correlation 0.8: the fainter the "
     "blue, the smaller the ridge. Green: the ridge that theory finds best at each $d/n$. Lines: "
     "theory; points: mean of independent trials with one standard error, left out for the smallest "
     "ridge close to $d = n$, where a rare trial decides the mean; dotted: the Bayes error.",

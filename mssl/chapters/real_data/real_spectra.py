@@ -96,5 +96,5 @@ def draw_real_spectra(data: Table) -> Figure:
         ax.plot(line["x"], line["y"], color="black", linewidth=1.3, zorder=3, label="limit law")
         ax.set(xlabel="eigenvalue", title=NAMES[name], ylim=(-0.02, 1.02))
     axes[0].set_ylabel("share below")
-    axes[-1].legend(loc="upper left")
+    axes[len(axes) // 2].legend(loc="upper left")  # where there is room
     return fig

@@ -59,7 +59,7 @@ def compute_spectrum_edges(run: Run) -> Table:
     """Bulks of A_hat for blocks of coordinates, against the ridge and against d/n."""
     d = run.pick(test=60, quick=240, paper=1800)
     trials = run.pick(test=3, quick=6, paper=20)
-    points = run.pick(test=5, quick=90, paper=240)
+    points = run.pick(test=5, quick=48, paper=240)
     few = run.pick(test=2, quick=5, paper=9)
 
     def settings(panel, x):

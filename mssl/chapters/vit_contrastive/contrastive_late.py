@@ -112,7 +112,7 @@ def compute_late(run: Run) -> Table:
     "turns and rises above its start. Points of training at temperature 0.1 follow their curves "
     "at first and turn sooner than they do on the right.",
     caption="Attention of masked local patches over long times. Lines: mean field without "
-    "regularisation at three temperatures, darker for lower ones, and with regularisation 0.0001 "
+    "regularisation at three temperatures, stronger for lower ones, and with regularisation 0.0001 "
     "at the lowest (dashed). Points: one long run each at temperature 0.1 with positions free, "
     "without (closed) and with (open) regularisation. Dotted: where attention starts. Beyond a "
     "turn the mean field shows that it happens, not where it leads.",
