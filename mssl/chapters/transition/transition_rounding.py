@@ -115,8 +115,8 @@ def compute_transition_rounding(run: Run) -> Table:
     "and the scatter of the largest eigenvalue, fall as powers of d, with the exponents written "
     "below the panel.",
     caption="The corner at the threshold is rounded at finite $d$. Above: right overlap, the limit "
-    "(line) and means over draws at several sizes (points, stronger for larger $d$). Below: overlap "
-    "at the threshold and at half of it, and the standard deviation of the largest eigenvalue of "
+    "(line) and means over draws at several sizes (points, stronger for larger $d$). Below: "
+    "overlap at the threshold and at half of it, and the standard deviation of the largest eigenvalue of "
     "$M$ at the threshold, with fitted powers of $d$. Bars are one standard error.",
     chapter="transition",
     seed=6005,
