@@ -35,8 +35,8 @@ def _noise_map(rng, *, panel, gamma, ratios, strengths) -> Table:
 def compute_map_noise(run: Run) -> Table:
     """Overlaps of three methods with a flat signal, over noise ratio and strength."""
     points = run.pick(test=6, quick=32, paper=80)
-    ratios = tuple(np.geomspace(1.0, 30.0, points).tolist())
-    strengths = tuple(np.geomspace(0.5, 50.0, points).tolist())
+    ratios = tuple(np.geomspace(1.0, 30.0, points).round(6).tolist())
+    strengths = tuple(np.geomspace(0.5, 50.0, points).round(6).tolist())
     d = run.pick(test=40, quick=150, paper=800)
     trials = run.pick(test=2, quick=3, paper=20)
     marks_x = (1.0, 2.5, 7.0, 20.0)[:: run.pick(test=3, quick=1, paper=1)]

@@ -39,8 +39,10 @@ overlap_table = table_of("panel", "witness", "method", "x", "strength", "overlap
 def map_table(panel, witness, x, strength, found, errors=None) -> Table:
     """Overlaps of all methods, found and their errors by method."""
     errors = errors or dict.fromkeys(METHODS, np.nan)
+    # Six digits, in a file of thousands of rows that every reader may download.
     return Table.concat(
-        overlap_table(panel, witness, m, x, strength, found[m], errors[m]) for m in METHODS
+        overlap_table(panel, witness, m, x, strength, np.round(found[m], 6), errors[m])
+        for m in METHODS
     )
 
 

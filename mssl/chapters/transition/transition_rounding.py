@@ -116,8 +116,8 @@ def compute_transition_rounding(run: Run) -> Table:
     "below the panel.",
     caption="The corner at the threshold is rounded at finite $d$. Above: right overlap, the limit "
     "(line) and means over draws at several sizes (points, stronger for larger $d$). Below: "
-    "overlap at the threshold and at half of it, and the standard deviation of the largest eigenvalue of "
-    "$M$ at the threshold, with fitted powers of $d$. Bars are one standard error.",
+    "overlap at the threshold and at half of it, and the standard deviation of the largest "
+    "eigenvalue of $M$ at the threshold, with fitted powers of $d$. Bars are one standard error.",
     chapter="transition",
     seed=6005,
     columns={
