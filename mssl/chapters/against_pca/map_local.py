@@ -45,7 +45,9 @@ LOCAL_PANELS = ((GAMMAS[0], RATIO), (GAMMAS[1], RATIO), (GAMMAS[0], 1.0))
 def compute_map_local(run: Run) -> Table:
     """Overlaps of three methods with a signal on few coordinates, over number and strength."""
     sizes = run.pick(test=(1, 2, 8), quick=_SIZES, paper=_SIZES)
-    strengths = tuple(np.geomspace(0.5, 50.0, run.pick(test=6, quick=60, paper=120)).round(6).tolist())
+    strengths = tuple(
+        np.geomspace(0.5, 50.0, run.pick(test=6, quick=60, paper=120)).round(6).tolist()
+    )
     d = run.pick(test=40, quick=150, paper=1200)
     trials = run.pick(test=2, quick=3, paper=20)
     marks_x = run.pick(test=(2,), quick=(1, 3, 10), paper=(1, 2, 4, 8, 16))
