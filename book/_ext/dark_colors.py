@@ -10,7 +10,7 @@ from mssl.figures.style import colors
 
 WHITE = "#ffffff"
 #: Ground of the theme's dark pages.
-GROUND = "#14181e"
+GROUND = "#121212"
 
 #: The colours of the book but for its greys.
 PALETTE = tuple(sorted({color.lower() for color in colors.values() if color[1:3] != color[3:5]}))
@@ -74,7 +74,7 @@ def on_dark(color: str, role: Role) -> str:
     Examples
     --------
     >>> on_dark("#ffffff", Role.AREA)
-    '#14181e'
+    '#121212'
     >>> on_dark("#e69f00", Role.MARK)  # bright enough as it is
     '#e69f00'
     """

@@ -68,8 +68,15 @@ class NumberFigures(SphinxTransform):
             assert found is not None
             entry = FIGURES.get(found[1].replace("-", "_"))
             figure = self.figure(entry, Shown(page))
-            drop_source(output)
-            output.replace_self(figure)
+            if is_nothing_else(output):
+                cell = output.parent.parent
+                cell.children = []
+                cell.attributes.pop("hide_mode", None)
+                # No longer a cell to the eye: the figure itself says how it is made.
+                cell["classes"] = ["mssl-cell"]
+                cell += figure
+            else:
+                output.replace_self(figure)
             self.document.note_explicit_target(figure)
 
     def figure(self, entry: RegisteredFigure, shown: Shown) -> nodes.figure:
@@ -118,16 +125,11 @@ def is_figure(node: nodes.Node) -> bool:
     )
 
 
-def drop_source(output: nodes.Element) -> None:
-    """Take away the source of a cell that does nothing but display a figure.
-
-    The figure itself says how it is made.
-    """
+def is_nothing_else(output: nodes.Element) -> bool:
+    """Tell whether a cell does nothing but display a figure."""
     cell = output.parent.parent
-    source = cell.children[0]
-    if _DISPLAY.fullmatch(source.astext().strip()):
-        cell.remove(source)
-        cell.attributes.pop("hide_mode", None)
+    source = cell.children[0].astext().strip()
+    return bool(_DISPLAY.fullmatch(source)) and len(output.parent.children) == 1
 
 
 def described(entry: RegisteredFigure, shown: Shown) -> list[dict]:

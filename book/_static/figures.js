@@ -42,7 +42,9 @@
     space.tabIndex = 0;
     for (const image of link.querySelectorAll("img")) {
       const large = image.cloneNode();
-      large.style.setProperty("--ratio", image.getAttribute("width") / image.getAttribute("height"));
+      const [width, height] = ["width", "height"].map((name) => Number(image.getAttribute(name)));
+      large.style.setProperty("--width", width);
+      large.style.setProperty("--ratio", width / height);
       space.append(large);
     }
     dialog.append(close, space);
