@@ -23,7 +23,7 @@ class Gallery(SphinxDirective):
     """``{figure-gallery}``: all figures, in the order of the book."""
 
     def run(self) -> list[nodes.Node]:
-        self.env.mssl_gallery = self.env.docname
+        vars(self.env)["mssl_gallery"] = self.env.docname
         in_order = sorted(FIGURES, key=lambda entry: entry.chapter != "landing")
         made: list[nodes.Node] = []
         for page, entries in groupby(in_order, key=page_of):
@@ -68,7 +68,8 @@ def skip(self, node) -> None:
 
 def renew(app, env) -> list[str]:
     """Write the gallery anew whenever a page was read: numbers and pictures may have changed."""
-    return [name for name in [getattr(env, "mssl_gallery", None)] if name in env.found_docs]
+    name = vars(env).get("mssl_gallery")
+    return [name] if name in env.found_docs else []
 
 
 def setup(app):

@@ -63,6 +63,7 @@ class NumberFigures(SphinxTransform):
 
     def apply(self, **kwargs) -> None:
         for output in list(self.document.findall(is_figure)):
+            assert isinstance(output, nodes.Element)
             page = next(output.findall(nodes.raw)).astext()
             found = _IDENTIFIER.search(page)
             assert found is not None

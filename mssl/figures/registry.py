@@ -152,7 +152,7 @@ class RegisteredFigure:
         return table
 
     def first_frame(self, data: Table) -> int:
-        """Return the index of the frame that a moving figure shows first."""
+        """Return the index of the frame that a moving figure shows first, from its `data`."""
         if self.first is not None:
             return self.first(data)
         return 0 if self.frames is None else len(self.frames(data)) // 2
@@ -166,7 +166,7 @@ class RegisteredFigure:
             return self.draw(data) if frame is None else self.draw(data, frame)
 
     def seeded(self, seed: int | None) -> RegisteredFigure:
-        """Return the same figure with other random draws, or itself for ``None``."""
+        """Return the same figure with other random draws, of this `seed`; itself for ``None``."""
         return self if seed is None else replace(self, seed=seed)
 
     @property

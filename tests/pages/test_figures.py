@@ -76,7 +76,7 @@ def shown(entry):
 def numbers():
     """The number of each figure."""
     return {
-        entry.name: re.search(r"Figure ([\d.]*\d)", shown(entry)["text"])[1] for entry in FIGURES
+        entry.name: re.findall(r"Figure ([\d.]*\d)", shown(entry)["text"])[0] for entry in FIGURES
     }
 
 
@@ -153,10 +153,10 @@ def test_every_figure_is_reached_from_the_gallery():
 
 def contrast_on_dark(root):
     """Colours of a drawing, and what becomes of each on a dark page."""
-    style = root.find(f"{SVG}style")
+    style = root.findtext(f"{SVG}style", "")
     return [
-        (at, re.search(r"#[0-9a-f]{6}", at)[0] if "#" in at else "#000000", color)
-        for at, _, color in RULE.findall(style.text)
+        (at, (re.findall(r"#[0-9a-f]{6}", at) or ["#000000"])[0], color)
+        for at, _, color in RULE.findall(style)
     ]
 
 
@@ -212,7 +212,7 @@ def test_a_drawing_for_the_page_is_the_same_but_for_its_rules():
     linked = re.findall(r'(?:href="#|url\(#)([^")]*)', after.decode())
     assert set(linked) <= set(names)
     assert two.get("id") == "dark"
-    rules = two.find(f"{SVG}style").text
+    rules = two.findtext(f"{SVG}style", "")
     assert rules.count("{") == rules.count("#dark:target")  # none holds elsewhere
 
 

@@ -315,13 +315,10 @@ def test_loud_coordinates_in_a_direction_count_as_noise():
     u[[1, 2, 23]] = 3**-0.5
 
     def theory(strength):
-        model = Spiked(Diagonal(variances), [strength], u)
-        return PCATheory(model, n)
+        return PCATheory(Spiked(Diagonal(variances), [strength], u), n)
 
     # At its own threshold, and not before it, the direction adds an eigenvalue.
-    critical = critical_strength(
-        lambda model: theory(model.strengths[0]), Diagonal(variances), u[:, 0]
-    )
+    critical = critical_strength(lambda model: PCATheory(model, n), Diagonal(variances), u[:, 0])
     below, above = theory(0.97 * critical), theory(1.03 * critical)
     assert not below.spikes[0].detected
     assert above.spikes[0].detected

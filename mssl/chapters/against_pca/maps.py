@@ -7,6 +7,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.typing import LineStyleType
 
 from mssl.chapters.against_pca.worlds import METHODS, NAMES, flat_direction, measure, noise_levels
 from mssl.covariance import Diagonal, Spiked
@@ -102,7 +103,7 @@ def _blend(code: int, strength: float) -> str:
     return to_hex(tuple(strength * rgb + (1 - strength)))
 
 
-_STYLES = {"masked_regression": "-", "correlation_pca": "--", "pca": "-."}
+_STYLES: dict[str, LineStyleType] = {"masked_regression": "-", "correlation_pca": "--", "pca": "-."}
 _MARKS = {0: "x", 1: "o", 2: "D", 4: "s"}
 _WINNERS = {
     0: "nobody",

@@ -103,8 +103,8 @@ def _moving_first(data: Table) -> int:
     "it moves away to the right together with a dashed line, the predicted place. Below, the "
     "predicted overlap is zero up to the threshold and then rises; the measured point follows it.",
     caption="One draw of noise with variances 0.3 and 3, and the same noise and factor at every "
-    "strength of the signal. Above: $1/(1 - a)$ for the eigenvalues $a$ of the learned $\\hat A$ (bars) "
-    "and for the largest of them (triangle), the density of the noise in the limit (line) and the "
+    "strength of the signal. Above: $1/(1 - a)$ for the eigenvalues $a$ of the learned $\\hat A$ "
+    "(bars), the largest of them (triangle), the density of the noise in the limit (line) and the "
     "place where the limit has the largest one (dashed). Below: squared cosine of the signal with "
     "the $v$ of $\\hat Av = av$ for the largest $a$, in the limit (line) and in this draw (point). "
     "One draw of 300 coordinates lies off the limit, most of all near the threshold (dotted): "
