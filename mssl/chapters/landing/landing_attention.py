@@ -67,7 +67,7 @@ def compute_landing_attention(run: Run) -> Table:
     "area. Right: trained to tell images apart, it looks at the large area. Colours: attention "
     "relative to looking everywhere alike.",
     chapter="landing",
-    seed=4011,
+    seed=1003,
 )
 def draw_landing_attention(data: Table) -> Figure:
     """Draw the areas and the two maps of attention."""

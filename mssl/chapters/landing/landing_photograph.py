@@ -68,7 +68,7 @@ def compute_landing_photograph(run: Run) -> Table:
     "are hidden. Right: a linear rule fills in the hidden ones from the visible ones. The rule "
     "was learned by masking patches of another photograph; nobody labelled anything.",
     chapter="landing",
-    seed=4009,
+    seed=1001,
 )
 def draw_landing_photograph(data: Table) -> Figure:
     """Draw the photograph, what is seen of it, and the filling."""
