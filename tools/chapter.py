@@ -23,9 +23,9 @@ the test error is {glue:text}`LABEL-test`, the Bayes error {glue:text}`LABEL-bay
 
 ```{admonition} What this chapter gives you
 :class: aims
-- say with a verb what the reader can do afterwards, in two to four lines
-- **Before:** {ref}`ch:one-coordinate`, and what else is needed
-- **Time:** about {reading-time}`this page` minutes to read, up to {running-time}`this page` to run
+- Say with verbs what the reader can do afterwards, two to four times.
+- **Before:** say here what must be known, with links to the pages that say it.
+- **Time:** about {reading-time}`this page` minutes to read, up to {running-time}`this page` to run.
 ```
 
 ```{code-cell} ipython3
