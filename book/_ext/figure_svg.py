@@ -33,6 +33,7 @@ def for_page(drawing: bytes) -> bytes:
     root = ElementTree.fromstring(drawing)
     _keep_on_images(root)
     _mark_kinds(root)
+    _leave_colors_to_uses(root)
     _shrink(root)
     rules = dark_rules(root)
     style = ElementTree.Element(f"{SVG}style")
@@ -109,6 +110,19 @@ def _mark_kinds(root: ElementTree.Element) -> None:
         name = group.get("id", "")
         if group.get("class") != "kept" and name.startswith(("text_", *_AREAS)):
             group.set("class", "text" if name.startswith("text_") else "area")
+
+
+def _leave_colors_to_uses(root: ElementTree.Element) -> None:
+    """Take away colours of markers that each use repeats: no rule reaches what is only used."""
+    uses: dict[str, list[str]] = {}
+    for use in root.iter(f"{SVG}use"):
+        uses.setdefault(use.get(HREF, "")[1:], []).append(use.get("style", ""))
+    for drawn in root.iter(f"{SVG}path"):
+        style, found = drawn.get("style", ""), uses.get(drawn.get("id", ""), [])
+        colors = [match[0] for match in _COLOR.finditer(style)]
+        if found and colors and all(color in use for color in colors for use in found):
+            rest = [part for part in style.split("; ") if part not in colors]
+            drawn.set("style", "; ".join(rest))
 
 
 def _shrink(root: ElementTree.Element) -> None:

@@ -32,6 +32,7 @@ built = pytest.mark.skipif(
 everywhere = pytest.mark.parametrize("entry", FIGURES, ids=lambda entry: entry.name)
 
 SVG = "{http://www.w3.org/2000/svg}"
+HREF = "{http://www.w3.org/1999/xlink}href"
 RULE = re.compile(r"#dark:target ([^{]*)\{(fill|stroke):(#[0-9a-f]{6})!important\}")
 
 
@@ -214,6 +215,14 @@ def test_a_drawing_for_the_page_is_the_same_but_for_its_rules():
     assert two.get("id") == "dark"
     rules = two.findtext(f"{SVG}style", "")
     assert rules.count("{") == rules.count("#dark:target")  # none holds elsewhere
+
+
+def test_markers_have_their_colours_where_rules_reach_them():
+    root = ElementTree.fromstring(for_page(drawing()))
+    used = {use.get(HREF)[1:] for use in root.iter(f"{SVG}use")}
+    markers = [path for path in root.iter(f"{SVG}path") if path.get("id") in used]
+    assert any("stroke-width" in path.get("style", "") for path in markers)
+    assert [path for path in markers if "#" in path.get("style", "")] == []
 
 
 def test_what_is_drawn_on_an_image_keeps_its_colour():
