@@ -29,7 +29,7 @@ def requirement(address: str, extra: str = "") -> str:
 
 def address_of(config) -> str:
     """The address of the book, or nothing."""
-    return config.mssl_address.rstrip("/")
+    return (config.html_baseurl or "").rstrip("/")
 
 
 def say_first_cell(app, config) -> None:
@@ -91,8 +91,7 @@ class BuildDirective(SphinxDirective):
 
 
 def setup(app):
-    # Where the book and its sources are on the network; empty as long as they are nowhere.
-    app.add_config_value("mssl_address", "", "env", types=(str,))
+    # Where the sources are on the network; empty as long as they are nowhere.
     app.add_config_value("mssl_repository", "", "env", types=(str,))
     app.add_role("wheel", WheelRole())
     app.add_directive("install", InstallDirective)
