@@ -69,6 +69,11 @@ def compute_landing_photograph(run: Run) -> Table:
     "was learned by masking patches of another photograph; nobody labelled anything.",
     chapter="landing",
     seed=1001,
+    columns={
+        "grey": "grey level, from 0 (black) to 1 (white)",
+        "hidden": "1 where the pixel is hidden, 0 where it is visible",
+        "filled": "grey level after filling in, from 0 (black) to 1 (white)",
+    },
 )
 def draw_landing_photograph(data: Table) -> Figure:
     """Draw the photograph, what is seen of it, and the filling."""

@@ -94,6 +94,11 @@ def _outline(ax: Axes, row: int, column: int, side: int, color: str) -> None:
     "another photograph.",
     chapter="one_coordinate",
     seed=2004,
+    columns={
+        "value": "grey level from 0 (black) to 1 (white), or weight in the panel weights",
+        "target_row": "row of the hidden pixel within the patch, from 0",
+        "target_column": "column of the hidden pixel within the patch, from 0",
+    },
 )
 def draw_hidden_pixel(data: Table) -> Figure:
     """Draw the photograph, the patch, the weights and the predictions."""
