@@ -221,7 +221,7 @@ def test_a_drawing_for_the_page_is_the_same_but_for_its_rules():
 
 def test_markers_have_their_colours_where_rules_reach_them():
     root = ElementTree.fromstring(for_page(drawing()))
-    used = {use.get(HREF)[1:] for use in root.iter(f"{SVG}use")}
+    used = {use.get(HREF, "")[1:] for use in root.iter(f"{SVG}use")}
     markers = [path for path in root.iter(f"{SVG}path") if path.get("id") in used]
     assert any("stroke-width" in path.get("style", "") for path in markers)
     assert [path for path in markers if "#" in path.get("style", "")] == []
