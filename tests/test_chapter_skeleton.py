@@ -103,7 +103,7 @@ def test_its_page_builds_without_a_warning(copy, tmp_path):
     start = "from jupyter_book.cli.main import main; main()"
     run(folder, "-c", start, "build", ".", "-W", "-n", "--keep-going")
     html = (folder / "_build" / "html" / "book" / f"{NAME}.html").read_text("utf-8")
-    assert f"figure-{NAME}-example".replace("_", "-") in html
+    assert f'id="fig-{NAME}-example"'.replace("_", "-") in html
     assert re.search(r"the test error is.*?0\.\d{3}.*?the Bayes error.*?0\.\d{3}", html, re.DOTALL)
 
 

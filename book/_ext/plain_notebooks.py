@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 from docutils import nodes
+from docutils.utils import new_document
 from installing import address_of, requirement, wheel_name
 from myst_nb.core.utils import coalesce_streams
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -137,6 +138,13 @@ def bibliography(page: nodes.document, markdown: PlainMarkdown) -> Iterator[str]
         yield "\n".join(f"- {entry}" for entry in entries)
 
 
+def references_of(app) -> nodes.document:
+    """The page of references, or an empty one in a book that has none."""
+    if REFERENCES in app.env.found_docs:
+        return app.env.get_and_resolve_doctree(REFERENCES, app.builder)
+    return new_document(REFERENCES)
+
+
 def plain_notebook(app, docname: str, page, source, references) -> nbformat.NotebookNode:
     """Return the plain notebook of a chapter.
 
@@ -218,7 +226,7 @@ def write_notebooks(app, executed: Callable[[Any, str], nbformat.NotebookNode]) 
     """Put the notebooks of changed pages beside their sources."""
     if not (chapters := outdated(app)):
         return
-    references = app.env.get_and_resolve_doctree(REFERENCES, app.builder)
+    references = references_of(app)
     for docname in chapters:
         page = app.env.get_and_resolve_doctree(docname, app.builder)
         notebook = plain_notebook(app, docname, page, executed(app, docname), references)

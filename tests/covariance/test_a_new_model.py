@@ -150,7 +150,7 @@ def test_a_figure_is_drawn_with_it(tmp_path):
     mine = table.where(model="Twins")
     assert list(mine["n"]) == [15, 30, 60]
     assert (np.abs(mine["error"] - mine["theory"]) < 4 * mine["se"] + 0.1 * mine["theory"]).all()
-    assert {path.suffix for path in write(entry, table, tmp_path)} == {
+    assert {path.suffix for path in write(entry, table, tmp_path, scale="test")} == {
         ".csv",
         ".pdf",
         ".png",

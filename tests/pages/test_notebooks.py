@@ -56,6 +56,13 @@ def prose(path: Path) -> str:
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
+def captions(path: Path) -> str:
+    """The captions of the figures, which are outputs of the cells that show them."""
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    return "\n\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+
+
 def flat(text: str) -> str:
     """Text without line breaks and indentation, which differ within lists."""
     return " ".join(text.split())
@@ -99,7 +106,7 @@ def test_displayed_formulas_are_those_of_the_page_with_their_numbers(path):
 
 @each
 def test_formulas_within_the_text_are_those_of_the_page(path):
-    text = flat(prose(path))
+    text = flat(f"{prose(path)}\n\n{captions(path)}")
     page = {flat(html.unescape(found)) for found in INLINE.findall(page_of(path))}
     assert {formula for formula in page if f"${formula}$" not in text} == set()
 
