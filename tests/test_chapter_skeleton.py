@@ -51,7 +51,14 @@ def copied(folder):
     for part in ("mssl", "book", "tools"):
         ignored = shutil.ignore_patterns("__pycache__", "mathjax")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
-    for name in ("_config.yml", "_toc.yml", "pyproject.toml", "requirements.txt"):
+    for name in (
+        "_config.yml",
+        "_toc.yml",
+        "pyproject.toml",
+        "requirements.txt",
+        "README.md",
+        "LICENSE",
+    ):
         shutil.copy(ROOT / name, folder)
     return folder
 

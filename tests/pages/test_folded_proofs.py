@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.pages.site import PAGES, SITE, browsed, built
+from tests.pages.site import PAGES, SITE, browsed, built, often
 
 FOLDED = [name for name in PAGES if 'class="folded-proof"' in (SITE / name).read_text("utf-8")]
 
 
 @built
 @browsed
-@pytest.mark.parametrize("name", FOLDED)
+@pytest.mark.parametrize("name", often(FOLDED))
 def test_folded_proofs_open_by_button_by_link_and_for_print(name, browser):
     page, proofs = browser.open(name), "details.folded-proof"
     count = "(e) => e.filter(d => d.open).length"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.pages.site import CHAPTERS, browsed, built
+from tests.pages.site import CHAPTERS, browsed, built, often
 
 # Display equations that are wider than their place; what is wrong with each.
 CUT = """() => {
@@ -34,7 +34,7 @@ CUT = """() => {
 STOPS = """() => [...document.querySelectorAll('mjx-container[tabindex="0"]')]
   .filter(box => box.scrollWidth <= box.clientWidth + 4).length"""
 
-pages = pytest.mark.parametrize("name", [f"book/{page.stem}.html" for page in CHAPTERS])
+pages = pytest.mark.parametrize("name", often(f"book/{page.stem}.html" for page in CHAPTERS))
 
 
 @built

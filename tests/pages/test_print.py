@@ -64,7 +64,7 @@ def test_a_printed_page_is_light_and_whole(name, browser):
         assert (shades[:8] == 255).all()
         inked = (shades < 200).any(axis=1).nonzero()[0]
         fullness.append(inked.max() / len(shades) if len(inked) else 0.0)
-    assert [i for i, share in enumerate(fullness[:-1]) if share < 0.6] == []
+    assert [(i, share) for i, share in enumerate(fullness[:-1]) if share < 0.6] == []
     document.close()
 
 
