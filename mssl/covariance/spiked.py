@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import qr
 
 from .._types import Array, Number, OneOrEach
 from ..validation import positive_vector, real_copy, unit_columns
@@ -137,16 +138,15 @@ class Spiked(Covariance):
             limit = spiked_limit(core, loadings)
             if limit is not None:
                 return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
-        v = base.apply(self.loadings)
-        inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
-        vm = v @ (scale * inner)
         # Independent coordinates have a resolvent without any shift, too.
         free = isinstance(self.base._unfolded()[0], Diagonal | Isotropic) and np.all(shift == 0)
         if (free or is_positive(shift)) and is_positive(scale):
-            # The spikes take away a share of each entry, and no more than r entries as a whole.
-            drowned = np.flatnonzero(row_products(vm, v) > (1.0 - CANCELLED) * base.diagonal)
+            drowned = self._drowned(scale * base.diagonal)
             if drowned.size:
                 return self._lifted(shift, scale, drowned)
+        v = base.apply(self.loadings)
+        inner = np.linalg.inv(np.eye(self.strengths.size) + scale * (self.loadings.T @ v))
+        vm = v @ (scale * inner)
 
         def spread(b: OneOrEach) -> Array:
             # R_jk = (R_0)_jk - (v vm')_jk without j = k, squared and summed term by term.
@@ -171,6 +171,22 @@ class Spiked(Covariance):
             )
 
         return _downdated(base, vm, v, shift=shift, scale=scale, signal_parts=signal)
+
+    def _drowned(self, precision: Array) -> Array:
+        r"""Coordinates on which the spikes leave too little of the base's entry for a difference.
+
+        With w_k the loadings in units of the base's entry, they take away the share
+        :math:`w_k^\top(I + \sum_j w_jw_j^\top)^{-1}w_k`, the squared length of a row of Q in the QR
+        of all w_j and I. The shares sum to r at most: no more than r coordinates are drowned.
+        """
+        if self.strengths.size == 0:
+            return np.empty(0, dtype=int)
+        rows = np.vstack([self.loadings * np.sqrt(precision)[:, None], np.eye(self.strengths.size)])
+        # The largest rows first, and columns in turn: rows differ by any power of ten.
+        order = np.argsort(-np.abs(rows).max(axis=1), kind="stable")
+        shares = np.empty(len(rows))
+        shares[order] = np.sum(qr(rows[order], mode="economic", pivoting=True)[0] ** 2, axis=1)
+        return np.flatnonzero(shares[: self.d] > 1.0 - CANCELLED)
 
     def _lifted(self, shift: OneOrEach, scale: Number, chosen: Array) -> Resolvent:
         r"""The resolvent where the base has next to no variance on some coordinates.

@@ -362,8 +362,8 @@ def test_as_many_samples_as_coordinates_at_a_tiny_ridge(model, ridge):
     assert theory.test_error == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("silent", [4, 5, 21])
-def test_spikes_on_more_silent_coordinates_than_there_are_spikes(silent):
+@pytest.mark.parametrize("silent", [1, 3, 4, 5, 21])
+def test_spikes_on_silent_coordinates_keep_their_digits(silent):
     # With n above the rank there is a limit without ridge, and all small ridges agree.
     rng = np.random.default_rng(7)
     variances = np.where(np.arange(68) < silent, 0.0, 0.6)
@@ -378,3 +378,11 @@ def test_spikes_on_more_silent_coordinates_than_there_are_spikes(silent):
     assert rank - left.sum() == pytest.approx(tiny.kappa * inverse, rel=1e-4, abs=1e-12)
     assert tiny.kappa == pytest.approx(1e-12 / (1.0 - rank / n), rel=1e-6)
     assert tiny.coef_norm == pytest.approx(small.coef_norm, rel=1e-3)
+    least = SSRTheory(model, n, 1e-300)
+    assert least.coef_norm == pytest.approx(tiny.coef_norm, rel=1e-3)
+    assert least.test_error == pytest.approx(tiny.test_error, rel=1e-6)
+
+
+def test_a_model_with_no_spikes_is_its_base():
+    model = Spiked(Isotropic(5), [], np.zeros((5, 0)))
+    assert SSRTheory(model, 9, 0.1).test_error == SSRTheory(Isotropic(5), 9, 0.1).test_error
