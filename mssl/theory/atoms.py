@@ -8,13 +8,10 @@ import numpy as np
 
 from .._types import Array
 from ..covariance import Covariance
+from .bulk import EQUAL
 from .weighted import WeightedEquivalent
 
 __all__ = ["Atom", "frozen_atoms", "hard_places", "level_groups", "level_place", "shared_levels"]
-
-
-# Relative distance up to which numbers count as one.
-EQUAL = 1e-9
 
 
 @dataclass(frozen=True)
