@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+from cross_references import cross_reference
 from docutils import nodes
 from figure_html import image_pair
 from figure_names import inline, label_of, page_of
@@ -27,27 +28,19 @@ class Gallery(SphinxDirective):
         in_order = sorted(FIGURES, key=lambda entry: entry.chapter != "landing")
         made: list[nodes.Node] = []
         for page, entries in groupby(in_order, key=page_of):
-            made.append(nodes.rubric("", "", self.reference("doc", f"/{page}", nodes.inline())))
+            heading = self.reference("std:doc", f"/{page}", nodes.inline())
+            made.append(nodes.rubric("", "", heading))
             items = (self.item(entry) for entry in entries)
             made.append(nodes.container("", *items, classes=["mssl-gallery"]))
         return made
 
     def item(self, entry: RegisteredFigure) -> nodes.container:
-        number = self.reference("numref", label_of(entry.name), nodes.literal("", "Figure"))
+        number = self.reference("std:numref", label_of(entry.name), nodes.literal("", "Figure"))
         title = nodes.paragraph("", "", number, nodes.Text(". "), *inline(entry.title))
         return nodes.container("", thumbnail("", name=entry.name), title)
 
-    def reference(self, kind: str, target: str, shown: nodes.Element) -> addnodes.pending_xref:
-        return addnodes.pending_xref(
-            "",
-            shown,
-            refdomain="std",
-            reftype=kind,
-            reftarget=target,
-            refdoc=self.env.docname,
-            refexplicit=False,
-            refwarn=True,
-        )
+    def reference(self, role: str, target: str, shown: nodes.Element) -> addnodes.pending_xref:
+        return cross_reference(role, target, shown, self.env.docname, own_words=False)
 
 
 def visit_thumbnail(self, node) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from docutils import nodes
 
 from mssl.figures import RegisteredFigure
-
-_MATHEMATICS = re.compile(r"\$([^$]+)\$")
+from mssl.figures.words import MATHEMATICS
 
 
 def label_of(name: str) -> str:
@@ -35,6 +32,6 @@ def inline(text: str) -> list[nodes.Node]:
     >>> [node.astext() for node in inline("Entries of $Q$ for $d = n$.")]
     ['Entries of ', 'Q', ' for ', 'd = n', '.']
     """
-    parts = _MATHEMATICS.split(" ".join(text.split()))
+    parts = MATHEMATICS.split(" ".join(text.split()))
     made = (nodes.math(part, part) if i % 2 else nodes.Text(part) for i, part in enumerate(parts))
     return [node for node in made if node.astext()]

@@ -10,6 +10,7 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from flit_core.wheel import make_wheel_in
+from known_address import address_of
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +26,6 @@ def requirement(address: str, extra: str = "") -> str:
     """What pip is asked for: the wheel at the address of the book, or in the reader's folder."""
     name, extra = wheel_name(), f"[{extra}]" if extra else ""
     return f"mssl{extra} @ {address}/{name}" if address else f"./{name}{extra}"
-
-
-def address_of(config) -> str:
-    """The address of the book, or nothing."""
-    return (config.html_baseurl or "").rstrip("/")
 
 
 def say_first_cell(app, config) -> None:

@@ -17,10 +17,15 @@ LONGEST = 200  # letters of a description
 PREVIEW = "_static/preview.png"
 
 
-def address(app) -> str:
-    """Return the address of the book with a slash at its end, or nothing."""
-    known = app.config.html_baseurl
-    return known if not known or known.endswith("/") else f"{known}/"
+def address_of(config) -> str:
+    """The address of the book without a slash at its end, or nothing."""
+    return (config.html_baseurl or "").rstrip("/")
+
+
+def home_of(app) -> str:
+    """The address from which the pages of the book are named, with its slash, or nothing."""
+    address = address_of(app.config)
+    return f"{address}/" if address else ""
 
 
 def description(doctree: nodes.document) -> str:
@@ -46,7 +51,7 @@ def preview(book: str, home: str, title: str, words: str, url: str) -> Iterator[
 
 def add_preview(app, pagename, templatename, context, doctree) -> None:
     """Put the properties into the head of a page."""
-    home = address(app)
+    home = home_of(app)
     if not home or doctree is None:
         return
     title = app.env.titles[pagename].astext()
@@ -60,7 +65,7 @@ def missing_page(app) -> Iterator[tuple[str, dict, str]]:
 
     It is shown at any depth, so its links start from the root of the book.
     """
-    root = urlsplit(address(app)).path or "/"
+    root = urlsplit(home_of(app)).path or "/"
     front = app.builder.get_target_uri(app.config.root_doc)
     body = (
         "<h1>There is no such page</h1>"
@@ -74,7 +79,7 @@ def missing_page(app) -> Iterator[tuple[str, dict, str]]:
 
 def write_site_map(app, exception) -> None:
     """List all pages for search engines."""
-    home = address(app)
+    home = home_of(app)
     if exception is not None or not home or app.builder.format != "html":
         return
     pages = sorted(urljoin(home, app.builder.get_target_uri(n)) for n in app.env.found_docs)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
+from cross_references import cross_reference
 from docutils import nodes
 from implementations import implementations
 from jupyter_cache import get_cache
@@ -17,7 +18,6 @@ from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import create_nb_reader
 from plain_notebooks import setup_notebooks
-from sphinx import addnodes
 from sphinx.util import logging
 from sphinx_proof.domain import ProofXRefRole
 
@@ -170,16 +170,8 @@ def name_implementations(app, doctree) -> None:
             continue
         line = nodes.paragraph("", "In the package: ", classes=["implemented-by"])
         for i, name in enumerate(names):
-            link = addnodes.pending_xref(
-                "",
-                nodes.literal("", name.removeprefix("mssl.")),
-                refdomain="py",
-                reftype="obj",
-                reftarget=name,
-                refdoc=app.env.docname,
-                refexplicit=True,
-                refwarn=True,
-            )
+            shown = nodes.literal("", name.removeprefix("mssl."))
+            link = cross_reference("py:obj", name, shown, app.env.docname)
             line += [*([nodes.Text(", ")] if i else []), link]
         line += nodes.Text(".")
         theorem.parent.insert(theorem.parent.index(theorem) + 1, line)

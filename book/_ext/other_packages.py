@@ -10,8 +10,8 @@ import re
 import zlib
 from pathlib import Path
 
+from cross_references import cross_reference
 from docutils import nodes
-from sphinx import addnodes
 
 LISTED = Path(__file__).with_name("inventories.txt")
 
@@ -70,17 +70,8 @@ def linked(text: str, docname: str) -> list[nodes.Node]:
     pieces: list[nodes.Node] = []
     for i, piece in enumerate(WORDS.split(text)):
         if i % 2:
-            link = addnodes.pending_xref(
-                "",
-                nodes.inline("", piece),
-                refdomain="py",
-                reftype="class",
-                reftarget=TYPES[piece],
-                refdoc=docname,
-                refexplicit=True,
-                refwarn=True,
-            )
-            pieces.append(link)
+            shown = nodes.inline("", piece)
+            pieces.append(cross_reference("py:class", TYPES[piece], shown, docname))
         elif piece:
             pieces.append(nodes.Text(piece))
     return pieces

@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,20 +57,17 @@ def fenced(text: str, language: str = "") -> str:
 
 def boxed(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """Rule off the text among some pieces; between code cells it takes several boxes."""
-    waiting: list[str] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            waiting.append(piece)
-            continue
-        yield from box(waiting)
-        waiting = []
-        yield piece
-    yield from box(waiting)
+    for text, code in between_code(pieces):
+        if text:
+            yield "\n\n".join([BOX, *text, "</div>"])
+        yield from code
 
 
-def box(blocks: Sequence[str]) -> Iterator[str]:
-    if blocks:
-        yield "\n\n".join([BOX, *blocks, "</div>"])
+def between_code(pieces: Iterable[Piece]) -> Iterator[tuple[list[str], list[int]]]:
+    """Blocks of text in a row, or code cells in a row; the other list is empty."""
+    for is_text, run in groupby(pieces, lambda piece: isinstance(piece, str)):
+        row: list[Any] = list(run)
+        yield (row, []) if is_text else ([], row)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from typing import Any
 import nbformat
 from docutils import nodes
 from docutils.utils import new_document
-from installing import address_of, requirement, wheel_name
+from installing import requirement, wheel_name
+from known_address import address_of
 from myst_nb.core.utils import coalesce_streams
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from plain_markdown import REFERENCES, Links, Piece, PlainMarkdown
+from plain_markdown import REFERENCES, Links, Piece, PlainMarkdown, between_code
 
 GLUED = "application/papermill.record/"
 HIDDEN = ("remove-cell", "remove-input", "hide-cell", "hide-input")
@@ -64,15 +65,10 @@ def text_cells(blocks: Iterable[str]) -> Iterator[nbformat.NotebookNode]:
 
 
 def cells_of(pieces: Iterable[Piece], code: dict[int, nbformat.NotebookNode]) -> Iterator:
-    waiting: list[str] = []
-    for piece in pieces:
-        if isinstance(piece, str):
-            waiting.append(piece)
-            continue
-        yield from text_cells(waiting)
-        waiting = []
-        yield code[piece]
-    yield from text_cells(waiting)
+    """The cells of a page: its text, and its code by the place in its own notebook."""
+    for text, places in between_code(pieces):
+        yield from text_cells(text)
+        yield from (code[place] for place in places)
 
 
 def plain_code(cell: nbformat.NotebookNode, links: Links) -> nbformat.NotebookNode:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["readable"]
+__all__ = ["MATHEMATICS", "readable"]
 
-_MATHEMATICS = re.compile(r"\$([^$]+)\$")
+#: Mathematics in the words of a figure, between dollar signs.
+MATHEMATICS = re.compile(r"\$([^$]+)\$")
 # How TeX is written without TeX; of every other command the name is left.
 _SIGNS = {r"\hat A": "Â", r"\,": " ", r"\times": "x"}
 
@@ -35,4 +36,4 @@ def readable(text: str) -> str:
             formula = formula.replace(sign, letter)
         return formula.replace("\\", "")
 
-    return " ".join(_MATHEMATICS.sub(plain, text).split())
+    return " ".join(MATHEMATICS.sub(plain, text).split())
