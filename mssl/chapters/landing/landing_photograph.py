@@ -62,11 +62,12 @@ def compute_landing_photograph(run: Run) -> Table:
     title="A photograph, its mask, and what is filled in",
     alt="Three pictures side by side. The first is a grey part of a photograph of a flower. In the "
     "second most pixels are covered by one plain colour, so that the flower can only be guessed. "
-    "In the third the covered pixels are filled in, and the flower is there again, a little softer "
-    "than in the first.",
+    "In the third the covered pixels are filled in, and the flower is there again, softer than in "
+    "the first and with the borders of small squares.",
     caption="Left: a part of a photograph. Middle: two thirds of its pixels, chosen at random, "
-    "are hidden. Right: a linear rule fills in the hidden ones from the visible ones. The rule "
-    "was learned by masking patches of another photograph; nobody labelled anything.",
+    "are hidden. Right: a linear rule fills in the hidden ones from the visible ones, in squares "
+    "of twelve by twelve pixels, whose borders show. The rule was learned by masking squares of "
+    "another photograph; nobody labelled anything.",
     chapter="landing",
     seed=1001,
     columns={
