@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from operator import mul
 
-from mssl.figures.style import colors
+from mssl.figures.style import colors, linear_light, luminance
 
 WHITE = "#ffffff"
 #: Ground of the theme's dark pages.
@@ -32,18 +32,6 @@ _MOST = 14.0
 _UNSEEN, _FAINT = 1.02, 1.5
 # Contrast of the colours of the book at full strength.
 _STRONG = 6.0
-
-
-def luminance(color: str) -> float:
-    """Relative luminance of an sRGB colour, as the accessibility guidelines define it.
-
-    Examples
-    --------
-    >>> luminance("#ffffff"), luminance("#000000")
-    (1.0, 0.0)
-    """
-    red, green, blue = _linear(color)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def contrast(one: str, other: str) -> float:
@@ -116,7 +104,7 @@ def _at_least(color: str, wanted: float) -> str:
 
 def _with_contrast(color: str, wanted: float) -> str:
     """The colour of the same hue that stands out just so much on the dark ground."""
-    _, a, b = _oklab(_linear(color))
+    _, a, b = _oklab(linear_light(color).tolist())
     goal = wanted * (luminance(GROUND) + 0.05) - 0.05
     low, high = 0.0, 1.0
     for _ in range(40):
@@ -134,16 +122,8 @@ def _code(channels: Iterable[float]) -> str:
     return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)
 
 
-def _linear(color: str) -> Color:
-    def undo(value: float) -> float:
-        return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-
-    red, green, blue = map(undo, _channels(color))
-    return red, green, blue
-
-
 # Björn Ottosson's Oklab, in which lightness and hue can be changed apart.
-def _oklab(rgb: Color) -> Color:
+def _oklab(rgb: Sequence[float]) -> Color:
     red, green, blue = rgb
     long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue) ** (1 / 3)
     middle = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue) ** (1 / 3)

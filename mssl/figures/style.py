@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.ticker import LogLocator, NullFormatter
-from matplotlib.typing import LineStyleType
+from matplotlib.typing import ColorType, LineStyleType
 from numpy.typing import ArrayLike
 
 __all__ = [
@@ -22,7 +22,9 @@ __all__ = [
     "colors",
     "direct_label",
     "histogram",
+    "linear_light",
     "log_ticks",
+    "luminance",
     "measured",
     "shade",
     "theory_line",
@@ -284,7 +286,7 @@ def direct_label(
     """
     rgb = np.array(to_rgb(shade(kind, level)))
     # Light Okabe-Ito colours fail the contrast of 4.5 that small text needs on white.
-    while 1.05 / (_luminance(rgb) + 0.05) < 4.5:
+    while 1.05 / (luminance(tuple(rgb)) + 0.05) < 4.5:
         rgb = rgb * 0.95
     ax.annotate(
         text,
@@ -298,10 +300,25 @@ def direct_label(
     )
 
 
-def _luminance(rgb: np.ndarray) -> float:
-    """Relative luminance of an sRGB colour, as the accessibility guidelines define it."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+def linear_light(color: ColorType) -> np.ndarray:
+    """Red, green and blue of a colour as amounts of light, each from 0 to 1, ndarray of shape (3,).
+
+    The inverse of the transfer function of sRGB.
+    """
+    rgb = np.array(to_rgb(color))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def luminance(color: ColorType) -> float:
+    """Relative luminance of a colour, from 0 to 1, as the accessibility guidelines define it.
+
+    Examples
+    --------
+    >>> luminance("white"), luminance("#000000")
+    (1.0, 0.0)
+    """
+    red, green, blue = linear_light(color).tolist()
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def log_ticks(ax, axis: str) -> None:
