@@ -301,16 +301,16 @@ def direct_label(
 
 
 def linear_light(color: ColorType) -> np.ndarray:
-    """Red, green and blue of a colour as amounts of light, each from 0 to 1, ndarray of shape (3,).
+    """Red, green and blue of a `color` of Matplotlib as amounts of light, each from 0 to 1.
 
-    The inverse of the transfer function of sRGB.
+    The inverse of the transfer function of sRGB; ndarray of shape (3,).
     """
     rgb = np.array(to_rgb(color))
     return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
 
 
 def luminance(color: ColorType) -> float:
-    """Relative luminance of a colour, from 0 to 1, as the accessibility guidelines define it.
+    """Relative luminance of a `color`, from 0 to 1, as the accessibility guidelines define it.
 
     Examples
     --------

@@ -61,7 +61,8 @@ def test_a_printed_page_is_light_and_whole(name, browser):
     fullness = []
     for sheet in sheets:
         shades = sheet.render(scale=0.5, grayscale=True).to_numpy()
-        assert np.bincount(shades.ravel()).argmax() == 255
+        # White, or on a sheet full of code the pale ground of its cells.
+        assert np.bincount(shades.ravel()).argmax() > 240
         assert (shades < 128).mean() < 0.3
         assert (shades[:8] == 255).all()
         inked = (shades < 200).any(axis=1).nonzero()[0]
