@@ -314,6 +314,10 @@ class Covariance(ABC):
             core=(core, unit),
         )
 
+    def _doubt(self, shift: OneOrEach) -> str | None:
+        """What leaves a resolvent at a positive shift with fewer than six digits, and advice."""
+        return None
+
     def _unit(self, shift: OneOrEach, scale: Number) -> float:
         """A power of 2, the unit of variance in which squares of R neither vanish nor overflow."""
         if not (is_positive(scale) and (is_positive(shift) or np.all(shift == 0))):

@@ -93,6 +93,9 @@ class Scaled(Covariance):
         """Rows that the base makes of z, multiplied by the scales."""
         return self.base.colour(z) * self.scales
 
+    def _doubt(self, shift: OneOrEach) -> str | None:
+        return self.base._doubt(shift / self.scales**2)
+
     def _unfolded(self) -> tuple[Covariance, Array, Array]:
         core, scales, loadings = self.base._unfolded()
         return core, self.scales * scales, loadings

@@ -127,6 +127,9 @@ class Spiked(Covariance):
         n_base = self.base.n_noise
         return self.base.colour(z[:, :n_base]) + z[:, n_base:] @ self.loadings.T
 
+    def _doubt(self, shift: OneOrEach) -> str | None:
+        return self.base._doubt(shift)
+
     def _unfolded(self) -> tuple[Covariance, Array, Array]:
         core, scales, loadings = self.base._unfolded()
         return core, scales, np.hstack([loadings, self.loadings / scales[:, None]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..covariance import Covariance
 from ..covariance.base import conditional_variances
+from ..exceptions import AccuracyWarning
 from ..results import MaskedRisk, Risk
 from ..validation import covariance_model, non_negative, open_unit, positive_integer
 from .bulk import Units
@@ -133,6 +135,12 @@ class SSRTheory(StoredByFields):
         As :func:`solve_kappa`; by what describes the spectrum, if one of its equations is not
         solved.
 
+    Warns
+    -----
+    AccuracyWarning
+        If `covariance` is a :class:`Dense` matrix that is singular up to rounding and the ridge so
+        small that the rounding decides.
+
     References
     ----------
     A. Wortsman Zurich, F. Gerace, B. Loureiro and Y. M. Lu, A random matrix theory of masked
@@ -170,7 +178,12 @@ class SSRTheory(StoredByFields):
 
     @cached_property
     def _solved(self) -> tuple[KappaSolution, MaskedErrors]:
-        return solve_masked(self.covariance, self.n_samples, self.ridge, self._rate)
+        solution, errors = solve_masked(self.covariance, self.n_samples, self.ridge, self._rate)
+        variances = self.covariance.diagonal()
+        penalty = felt_penalty(variances, solution.kappa, self.ridge, self._rate)
+        if doubt := self.covariance._doubt(penalty):
+            warnings.warn(doubt, AccuracyWarning, stacklevel=4)
+        return solution, errors
 
     @property
     def solution(self) -> KappaSolution:

@@ -6,10 +6,12 @@ does not apply yields nothing. Tolerances stand beside their reasons.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
+from mssl import AccuracyWarning
 from mssl.covariance import AR1, Circulant, Dense, Diagonal, Isotropic, Scaled, Spiked
 from mssl.theory import PCATheory, SSRTheory, split_spikes
 
@@ -606,7 +608,12 @@ def dense(theory, rng):
     model = theory.covariance
     if isinstance(model, Dense) or model.d > 48:
         return
-    other = _again(theory, Dense(model.dense()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AccuracyWarning)
+        try:
+            other = _again(theory, Dense(model.dense()))
+        except AccuracyWarning:  # a matrix does not know that its small eigenvalues are 0
+            return
     if _is_ssr(theory):
         for name in ("test_error", "train_error", "coef_norm"):
             yield from _compare(

@@ -21,7 +21,7 @@ from mssl.covariance import (
     Scaled,
     Spiked,
 )
-from mssl.exceptions import ConvergenceError
+from mssl.exceptions import AccuracyWarning, ConvergenceError
 from mssl.theory import (
     PCATheory,
     SSRTheory,
@@ -190,6 +190,25 @@ def test_best_ridge_of_a_singular_covariance(n):
     assert best.test_error == pytest.approx(pair.error, rel=1e-9)
     assert best.ridge == pytest.approx(pair.ridge, rel=1e-5)
     assert best.test_error == pytest.approx(SSRTheory(model, n, best.ridge).test_error, rel=1e-9)
+
+
+@pytest.mark.parametrize("wrap", [Dense, lambda m: Spiked(Dense(m), 0.0, np.eye(12)[:, :1])])
+def test_a_matrix_that_is_singular_up_to_rounding_warns_where_rounding_decides(wrap):
+    # A coordinate that two others give: the structured model knows that, the matrix does not.
+    known = Blocks([4, 4, 4], 1.0)
+    matrix = known.dense() + 0.0
+    turn = np.linalg.qr(np.random.default_rng(5).normal(size=(12, 12)))[0]
+    rounded = wrap(turn @ matrix @ turn.T)
+    with pytest.warns(AccuracyWarning, match="singular up to rounding"):
+        wrong = SSRTheory(rounded, 40, 1e-16)
+    assert wrong.df1 > 3.001
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ridge in (1e-6, 1.0):
+            assert SSRTheory(rounded, 40, ridge).df1 == pytest.approx(
+                SSRTheory(known, 40, ridge).df1, rel=1e-6
+            )
+        SSRTheory(Dense(np.diag([1e17, 1.0, 1.0])), 40, 1e-12)  # loud, not singular
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 6, 30])
