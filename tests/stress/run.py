@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from mssl.exceptions import ConvergenceError
+from mssl.exceptions import AccuracyWarning, ConvergenceError
 
 from . import checks, worlds
 
@@ -30,8 +30,8 @@ def _alarm(*_):
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether an error is one clear sentence of the package, and not of NumPy or SciPy."""
-    if type(error) not in (ValueError, ConvergenceError):
+    """Whether an error or a warning is one clear sentence of the package, not of NumPy or SciPy."""
+    if type(error) not in (ValueError, ConvergenceError, AccuracyWarning):
         return False
     text, frames = str(error), traceback.extract_tb(error.__traceback__)
     home = re.search(r"mssl[/\\]", frames[-1].filename) is not None
