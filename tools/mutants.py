@@ -1,13 +1,14 @@
 """Put small faults into the theory and the regression, and see whether the tests notice.
 
 A seeded sample of mutants: another operator, a constant that is off, a condition turned round, a
-line left out. Each is run against the test files that cover its module, the quickest first, until
-one of them fails. Results are kept in `.mutants/`, named after seed and sources, so that a run that
-was interrupted goes on. The files, the tests and the limits stand in pyproject.toml under
-[tool.mutants]; so do survivors that change nothing, each with its reason.
+line left out. One run of the tests under coverage says which of them pass through each line; a
+mutant meets those that pass through its own, the quickest first, until one of them fails. Results
+are kept in `.mutants/`, named after seed and sources, so that a run that was interrupted goes on.
+The files, the tests and the limits stand in pyproject.toml under [tool.mutants]; so do survivors
+that change nothing, each with its reason.
 
 mutmut and cosmic-ray make all mutants, thousands here, and hold each against one command for the
-whole project; neither draws a seeded sample, nor knows which tests cover a file.
+whole project; neither draws a seeded sample, nor knows which tests pass through a line.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from xml.etree import ElementTree
 
+from coverage import CoverageData
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,6 +147,94 @@ def mutated(mutant: dict) -> str:
     return ast.unparse(ast.fix_missing_locations(tree))
 
 
+# --- the tests that pass through a line ---------------------------------------------------------
+
+
+def _statement(path: Path, line: int) -> range:
+    """Lines of the smallest statement around a line; of one with a body, those of its head."""
+    around = range(1, 1)
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            end = node.end_lineno or node.lineno
+            body = getattr(node, "body", None)
+            if body and body[0].lineno > line:
+                end = max(body[0].lineno - 1, node.lineno)
+            if not around or node.lineno >= around.start:
+                around = range(node.lineno, end + 1)
+    return around
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Which tests pass through which lines, and how long each takes.
+
+    Attributes
+    ----------
+    seconds : dict
+        Time of each test, by its name for pytest.
+    lines : dict
+        For each file and line, the tests that pass through it; the empty name stands for what
+        runs on import, which every test does.
+    """
+
+    seconds: dict[str, float]
+    lines: dict[str, dict[int, list[str]]]
+
+    def tests(self, mutant: dict, files: list[str]) -> list[str]:
+        """The tests in these files that pass through a mutant, the quickest first."""
+        lines = self.lines.get(mutant["file"], {})
+        found = {
+            test
+            for line in _statement(ROOT / mutant["file"], mutant["line"])
+            for test in lines.get(line, ())
+        }
+        inside = [test for test in self.seconds if test.partition("::")[0] in files]
+        chosen = inside if "" in found else [test for test in inside if test in found]
+        return sorted(chosen, key=lambda test: self.seconds[test])
+
+
+def _measured(folder: Path, files: list[str]) -> Passage:
+    """Run the tests of the sources as they are, under coverage."""
+    report, data = folder / "report.xml", folder / "coverage"
+    copy = Copy(folder / "plain")
+    options = ["--cov=mssl", "--cov-context=test", "--cov-report=", f"--junitxml={report}"]
+    options += ["-o", "junit_family=xunit1"]
+    if not copy.passes([*options, *files], 7200.0, COVERAGE_FILE=str(data)):
+        raise SystemExit("The tests fail without any mutant; mend them first.")
+    seconds = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        file, name = case.attrib["file"], case.attrib["name"]
+        inner = case.attrib["classname"].removeprefix(file[:-3].replace("/", ".")).split(".")
+        seconds["::".join([file, *filter(None, inner), name])] = float(case.attrib["time"])
+    coverage = CoverageData(str(data))
+    coverage.read()
+    lines = {}
+    for path in coverage.measured_files():
+        contexts = coverage.contexts_by_lineno(path)
+        lines[Path(path).relative_to(copy.folder.resolve()).as_posix()] = {
+            line: sorted({name.partition("|")[0] for name in names})
+            for line, names in contexts.items()
+        }
+    return Passage(seconds, lines)
+
+
+def passage(record: Path, files: list[str]) -> Passage:
+    """What `_measured` says, kept beside the record of a run."""
+    sources = b"".join((ROOT / name).read_bytes() for name in files)
+    kept = record.with_name(f"{record.stem}-{hashlib.sha256(sources).hexdigest()[:10]}.json")
+    if not kept.exists():
+        print("running the tests once without a mutant, to see which pass through which line")
+        with tempfile.TemporaryDirectory() as folder:
+            found = _measured(Path(folder), files)
+        kept.write_text(json.dumps({"seconds": found.seconds, "lines": found.lines}), "utf-8")
+    stored = json.loads(kept.read_text("utf-8"))
+    lines = {
+        file: {int(line): tests for line, tests in by_line.items()}
+        for file, by_line in stored["lines"].items()
+    }
+    return Passage(stored["seconds"], lines)
+
+
 # --- running them -------------------------------------------------------------------------------
 
 
@@ -157,21 +249,23 @@ class Copy:
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, folder / name)
 
-    def passes(self, test: str, limit: float) -> bool:
-        """Whether a test file passes in time."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test]
+    def passes(self, arguments: list[str], limit: float, **variables: str) -> bool:
+        """Whether pytest ends well with these arguments, in time."""
+        (self.folder / "arguments").write_text("\n".join(arguments), "utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+        command.append("@arguments")
         # One thread each; and no compiled file may outlive the mutant it was made of.
         extra = {
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), **extra}
+        path = str(self.folder)
         try:
             done = subprocess.run(
                 command,
                 cwd=self.folder,
-                env=environment,
+                env={**os.environ, "PYTHONPATH": path, **extra, **variables},
                 timeout=limit,
                 check=False,
                 stdout=subprocess.DEVNULL,
@@ -180,29 +274,19 @@ class Copy:
         except subprocess.TimeoutExpired:
             return False  # a loop without end is noticed
         if done.returncode < 0:  # stopped from outside, which says nothing about the mutant
-            return self.passes(test, limit)
+            return self.passes(arguments, limit, **variables)
         return done.returncode == 0
 
-    def examine(self, mutant: dict, tests: list[str], limits: dict[str, float]) -> dict:
-        """The mutant with the test file that killed it, or None."""
+    def examine(self, mutant: dict, tests: list[str], limit: float) -> dict:
+        """The mutant with the number of its tests, and whether one of them failed."""
         path, start = self.folder / mutant["file"], time.perf_counter()
         try:
             path.write_text(mutated(mutant), encoding="utf-8")
-            killer = next((t for t in tests if not self.passes(t, limits[t])), None)
+            killed = bool(tests) and not self.passes(tests, limit)
         finally:
             shutil.copy(ROOT / mutant["file"], path)
-        return {**mutant, "killer": killer, "seconds": round(time.perf_counter() - start, 1)}
-
-
-def _baseline(copy: Copy, tests: list[str]) -> dict[str, float]:
-    """How long each test file may take, from how long it takes without a mutant."""
-    limits = {}
-    for test in tests:
-        start = time.perf_counter()
-        if not copy.passes(test, 3600.0):
-            raise SystemExit(f"{test} fails without any mutant; mend it first.")
-        limits[test] = 30.0 + 5.0 * (time.perf_counter() - start)
-    return limits
+        seconds = round(time.perf_counter() - start, 1)
+        return {**mutant, "tests": len(tests), "killed": killed, "seconds": seconds}
 
 
 def _key(mutant: dict) -> tuple[str, str, str]:
@@ -212,11 +296,12 @@ def _key(mutant: dict) -> tuple[str, str, str]:
 
 
 def _report(done: list[dict], reasons: dict) -> float:
-    survivors = [m for m in done if m["killer"] is None]
+    survivors = [m for m in done if not m["killed"]]
     open_ = [m for m in survivors if _key(m) not in reasons]
     for mutant in sorted(survivors, key=lambda m: (m["file"], m["line"], m["column"])):
         file, text, change = _key(mutant)
         why = f"  # {reasons[_key(mutant)]}" if _key(mutant) in reasons else ""
+        why = why or f"  ({mutant['tests']} tests pass through it)"
         print(f"{file}:{mutant['line']}:{mutant['column']}: {change}: {text}{why}")
     killed = len(done) - len(survivors)
     print(
@@ -250,32 +335,33 @@ def main(arguments=None) -> int:
     if record.exists():
         for row in record.read_text("utf-8").splitlines():
             result = json.loads(row)
-            if result["killer"] is None and options.again:
+            if not result["killed"] and options.again:
                 continue
             done[result["file"], result["node"], result["choice"]] = result
     wanted = [(m["file"], m["node"], m["choice"]) for m in sample]
     todo = [m for m, key in zip(sample, wanted, strict=True) if key not in done]
     print(f"seed {options.seed}: {len(sample)} of {len(found)} mutants, {len(todo)} to do")
     if todo:
-        _run(todo, covered, record, done, options.jobs)
+        files = sorted({test for tests in covered.values() for test in tests})
+        _run(todo, covered, passage(record, files), record, done, options.jobs)
     reasons = {(e["file"], e["line"], e["change"]): e["why"] for e in settings["equivalent"]}
     share = _report([done[key] for key in wanted if key in done], reasons)
     return int(share < settings["least"])
 
 
-def _run(todo, covered, record, done, jobs):
-    tests = list(dict.fromkeys(t for m in todo for t in covered[m["file"]]))
+def _run(todo, covered, passage, record, done, jobs):
     with tempfile.TemporaryDirectory() as folder:
         copies = [Copy(Path(folder) / str(k)) for k in range(jobs)]
-        limits = _baseline(copies[0], tests)
         free = SimpleQueue()
         for copy in copies:
             free.put(copy)
 
         def one(mutant):
             copy = free.get()
+            tests = passage.tests(mutant, covered[mutant["file"]])
             try:
-                return copy.examine(mutant, covered[mutant["file"]], limits)
+                usual = sum(passage.seconds[test] for test in tests)
+                return copy.examine(mutant, tests, 60.0 + 5.0 * usual)
             finally:
                 free.put(copy)
 
@@ -289,7 +375,7 @@ def _run(todo, covered, record, done, jobs):
                     file.write(json.dumps(result) + "\n")
                     file.flush()
                     done[result["file"], result["node"], result["choice"]] = result
-                    bar.set_postfix(survivors=sum(m["killer"] is None for m in done.values()))
+                    bar.set_postfix(survivors=sum(not m["killed"] for m in done.values()))
                     bar.update()
             except KeyboardInterrupt:
                 pool.shutdown(cancel_futures=True)
