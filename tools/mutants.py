@@ -20,6 +20,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -150,18 +151,23 @@ def mutated(mutant: dict) -> str:
 # --- the tests that pass through a line ---------------------------------------------------------
 
 
-def _statement(path: Path, line: int) -> range:
-    """Lines of the smallest statement around a line; of one with a body, those of its head."""
-    around = range(1, 1)
+def _statement(path: Path, line: int) -> tuple[range, bool]:
+    """Lines of the smallest statement around a line, and whether it runs on import.
+
+    Of a statement with a body, the lines of its head.
+    """
+    around, on_import = range(1, 1), True
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
             end = node.end_lineno or node.lineno
             body = getattr(node, "body", None)
             if body and body[0].lineno > line:
                 end = max(body[0].lineno - 1, node.lineno)
+            elif isinstance(node, ast.FunctionDef):
+                on_import = False
             if not around or node.lineno >= around.start:
                 around = range(node.lineno, end + 1)
-    return around
+    return around, on_import
 
 
 @dataclass(frozen=True)
@@ -173,8 +179,7 @@ class Passage:
     seconds : dict
         Time of each test, by its name for pytest.
     lines : dict
-        For each file and line, the tests that pass through it; the empty name stands for what
-        runs on import, which every test does.
+        For each file and line, the tests that pass through it.
     """
 
     seconds: dict[str, float]
@@ -183,13 +188,10 @@ class Passage:
     def tests(self, mutant: dict, files: list[str]) -> list[str]:
         """The tests in these files that pass through a mutant, the quickest first."""
         lines = self.lines.get(mutant["file"], {})
-        found = {
-            test
-            for line in _statement(ROOT / mutant["file"], mutant["line"])
-            for test in lines.get(line, ())
-        }
+        statement, on_import = _statement(ROOT / mutant["file"], mutant["line"])
+        found = {test for line in statement for test in lines.get(line, ())}
         inside = [test for test in self.seconds if test.partition("::")[0] in files]
-        chosen = inside if "" in found else [test for test in inside if test in found]
+        chosen = inside if on_import else [test for test in inside if test in found]
         return sorted(chosen, key=lambda test: self.seconds[test])
 
 
@@ -199,7 +201,7 @@ def _measured(folder: Path, files: list[str]) -> Passage:
     copy = Copy(folder / "plain")
     options = ["--cov=mssl", "--cov-context=test", "--cov-report=", f"--junitxml={report}"]
     options += ["-o", "junit_family=xunit1"]
-    if not copy.passes([*options, *files], 7200.0, COVERAGE_FILE=str(data)):
+    if not copy.passes([*options, *files], 7200, COVERAGE_FILE=str(data)):
         raise SystemExit("The tests fail without any mutant; mend them first.")
     seconds = {}
     for case in ElementTree.parse(report).iter("testcase"):
@@ -249,35 +251,33 @@ class Copy:
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, folder / name)
 
-    def passes(self, arguments: list[str], limit: float, **variables: str) -> bool:
-        """Whether pytest ends well with these arguments, in time."""
+    def passes(self, arguments: list[str], limit: int, **variables: str) -> bool:
+        """Whether pytest ends well with these arguments, in `limit` seconds of work."""
         (self.folder / "arguments").write_text("\n".join(arguments), "utf-8")
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-        command.append("@arguments")
+        # Seconds of work, which do not depend on what else the machine does.
+        command = ["sh", "-c", f'ulimit -S -t {limit}; exec "$@"', "sh", sys.executable]
+        command += ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "@arguments"]
         # One thread each; and no compiled file may outlive the mutant it was made of.
         extra = {
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        path = str(self.folder)
-        try:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": path, **extra, **variables},
-                timeout=limit,
-                check=False,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(self.folder), **extra, **variables},
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        if done.returncode == -signal.SIGXCPU:
             return False  # a loop without end is noticed
         if done.returncode < 0:  # stopped from outside, which says nothing about the mutant
             return self.passes(arguments, limit, **variables)
         return done.returncode == 0
 
-    def examine(self, mutant: dict, tests: list[str], limit: float) -> dict:
+    def examine(self, mutant: dict, tests: list[str], limit: int) -> dict:
         """The mutant with the number of its tests, and whether one of them failed."""
         path, start = self.folder / mutant["file"], time.perf_counter()
         try:
@@ -361,7 +361,7 @@ def _run(todo, covered, passage, record, done, jobs):
             tests = passage.tests(mutant, covered[mutant["file"]])
             try:
                 usual = sum(passage.seconds[test] for test in tests)
-                return copy.examine(mutant, tests, 60.0 + 5.0 * usual)
+                return copy.examine(mutant, tests, 60 + int(5.0 * usual))
             finally:
                 free.put(copy)
 
