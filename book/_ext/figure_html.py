@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import html
 import json
-import re
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.util.osutil import relative_uri
 
 FOLDER = "_static/figures"
-# Names, punctuation and spaces have no colour of their own, but would be half of the page.
-_PLAIN = re.compile(r'<span class="(?:n|p|w)">([^<]*)</span>')
 
 
 class picture(nodes.General, nodes.Element):
@@ -85,7 +82,7 @@ def visit_offers(self, node) -> None:
 
 
 def highlighted(self, code: str, language: str) -> str:
-    block = _PLAIN.sub(r"\1", self.highlighter.highlight_block(code.rstrip("\n"), language))
+    block = self.highlighter.highlight_block(code.rstrip("\n"), language)
     return f'<div class="highlight-{language} notranslate">{block}</div>\n'
 
 
