@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
-from urllib.parse import urlsplit
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
 
 import citing
 import known_address
+import launching
 import mended_pages
 import numbers_in_prose
 import pytest
@@ -195,18 +200,98 @@ def test_links_to_the_outside_are_well_formed():
 def test_the_workflow_builds_tests_and_deploys():
     triggers = WORKFLOW[True]  # YAML reads the key "on" as a truth
     assert triggers["push"] == {"branches": ["main"]}
-    build, deploy = WORKFLOW["jobs"]["build"], WORKFLOW["jobs"]["deploy"]
-    assert deploy["needs"] == "build"
+    build, deploy, notebooks = (WORKFLOW["jobs"][name] for name in ("build", "deploy", "notebooks"))
+    assert (deploy["needs"], notebooks["needs"]) == ("build", "deploy")
     assert deploy["permissions"] == {"pages": "write", "id-token": "write"}
+    assert notebooks["permissions"] == {"contents": "write"}
     assert WORKFLOW["permissions"] == {"contents": "read"}
-    for job in (build, deploy):
+    for job in (build, deploy, notebooks):
         assert job["runs-on"]
         assert all(("uses" in step) != ("run" in step) for step in job["steps"])
-    uses = [step["uses"] for job in (build, deploy) for step in job["steps"] if "uses" in step]
+    steps = [step for job in (build, deploy, notebooks) for step in job["steps"]]
+    uses = [step["uses"] for step in steps if "uses" in step]
     assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in uses)
-    (tested,) = (step["run"] for step in build["steps"] if "run" in step)
+    tested = next(step["run"] for step in build["steps"] if "run" in step)
     assert (ROOT / tested).stat().st_mode & 0o111
     assert "make test" in (ROOT / tested).read_text("utf-8")
-    upload = build["steps"][-1]
-    assert upload["uses"].startswith("actions/upload-pages-artifact@")
-    assert ROOT / upload["with"]["path"] == SITE
+    paths = {
+        s["uses"].partition("@")[0]: s["with"]["path"] for s in build["steps"][2:] if "with" in s
+    }
+    assert ROOT / paths["actions/upload-pages-artifact"] == SITE
+
+
+def test_the_branch_for_binder_and_colab_gets_what_the_buttons_open(tmp_path):
+    build = WORKFLOW["jobs"]["build"]["steps"]
+    gather = next(step["run"] for step in build if "notebooks" in step.get("run", ""))
+    site = tmp_path / "_build" / "html"
+    chapter = site / "_sources" / "book" / "transition.ipynb"
+    wheel = site / "mssl-0.1.0-py3-none-any.whl"
+    for file in (chapter, wheel):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    shutil.copytree(ROOT / ".binder", tmp_path / ".binder")
+    subprocess.run(["sh", "-ec", gather], cwd=tmp_path, check=True)
+    sent = next(s["with"] for s in build if s.get("uses", "").startswith("actions/upload-artifact"))
+    branch = tmp_path / sent["path"]
+    assert sent["include-hidden-files"] is True
+    links = list(launching.launchers("owner/name", "book/transition"))
+    opened = {unquote(link["url"]).rpartition("/")[2] for link in links}
+    assert opened == {chapter.name}
+    assert all(f"/{launching.BRANCH}" in link["url"] for link in links)
+    assert (branch / chapter.name).is_file()
+    assert (branch / ".binder" / "postBuild").stat().st_mode & 0o111
+
+    # What Binder installs: the wheel where there is one, the sources otherwise.
+    pip = tmp_path / "bin" / "python"
+    pip.parent.mkdir()
+    pip.write_text('#!/bin/sh\nfor last; do :; done; echo "$last"\n', "utf-8")
+    pip.chmod(0o755)
+    for folder, package in ((branch, wheel.name), (tmp_path, ".")):
+        said = subprocess.run(
+            [".binder/postBuild"],
+            cwd=folder,
+            env={**os.environ, "PATH": f"{pip.parent}:{os.environ['PATH']}"},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert said.stdout.strip() == f"./{package}[data,tables]"
+
+
+@pytest.mark.parametrize(
+    ("repository", "place"),
+    [
+        ("https://github.com/owner/name", "owner/name"),
+        ("https://github.com/owner/name.git", "owner/name"),
+        ("https://github.com/owner/name/", "owner/name"),
+        ("https://example.org/owner/name", ""),
+        ("", ""),
+    ],
+)
+def test_only_a_repository_on_github_is_launched(repository, place):
+    assert launching.github(repository) == place
+
+
+@pytest.mark.parametrize(
+    ("repository", "address", "page", "labels"),
+    [
+        ("https://github.com/o/n", "https://o.github.io/n/", "book/error", ["launch", "other"]),
+        ("https://github.com/o/n", "", "book/error", ["other"]),
+        ("", "https://o.github.io/n/", "book/error", ["other"]),
+        ("https://github.com/o/n", "https://o.github.io/n/", "book/cite", ["other"]),
+    ],
+)
+def test_launch_buttons_stand_where_both_addresses_and_code_are(repository, address, page, labels):
+    app = SimpleNamespace(
+        config=SimpleNamespace(mssl_repository=repository, html_baseurl=address),
+        env=SimpleNamespace(metadata={"book/error": {"kernelspec": {"name": "python3"}}}),
+    )
+    context = {"header_buttons": [{"label": "other-buttons"}]}
+    launching.offer_launchers(app, page, "page.html", context, None)
+    found = context["header_buttons"]
+    assert [group["label"].partition("-")[0] for group in found] == labels
+    app.config.myst_substitutions = {"first_cell": "It installs."}
+    launching.say_where_to_run(app, app.config)
+    assert ("Binder" in app.config.myst_substitutions["first_cell"]) == bool(repository and address)
+    if len(found) == 2:
+        assert all(well_formed(button["url"]) for button in found[0]["buttons"])
