@@ -28,6 +28,7 @@ import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from queue import SimpleQueue
 from xml.etree import ElementTree
@@ -185,14 +186,19 @@ class Passage:
     seconds: dict[str, float]
     lines: dict[str, dict[int, list[str]]]
 
-    def tests(self, mutant: dict, files: list[str]) -> list[str]:
-        """The tests in these files that pass through a mutant, the quickest first."""
+    def tests(self, mutant: dict, files: list[str], budget: float = float("inf")) -> list[str]:
+        """The tests in these files that pass through a mutant, the quickest first.
+
+        With a budget, those that together take no more seconds.
+        """
         lines = self.lines.get(mutant["file"], {})
         statement, on_import = _statement(ROOT / mutant["file"], mutant["line"])
         found = {test for line in statement for test in lines.get(line, ())}
         inside = [test for test in self.seconds if test.partition("::")[0] in files]
         chosen = inside if on_import else [test for test in inside if test in found]
-        return sorted(chosen, key=lambda test: self.seconds[test])
+        ordered = sorted(chosen, key=lambda test: self.seconds[test])
+        spent = accumulate(self.seconds[test] for test in ordered)
+        return [test for test, total in zip(ordered, spent, strict=True) if total <= budget]
 
 
 def _measured(folder: Path, files: list[str]) -> Passage:
@@ -318,14 +324,20 @@ def main(arguments=None) -> int:
     parser.add_argument("--seed", type=int, default=settings["seed"])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="try survivors once more")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=float("inf"),
+        help="seconds of tests for each mutant, the quickest first; then --again without it",
+    )
     parser.add_argument("--only", default="", help="files whose name holds this")
     options = parser.parse_args(arguments)
     covered = {}
     for entry in settings["modules"]:
         for name in entry["files"]:
             covered[name] = entry["tests"]
-    found = [m for name in sorted(covered) for m in mutants(ROOT / name)]
-    sample = random.Random(options.seed).sample(found, min(options.count, len(found)))
+    pool = [m for name in sorted(covered) for m in mutants(ROOT / name)]
+    sample = random.Random(options.seed).sample(pool, min(options.count, len(pool)))
     sample = [m for m in sample if options.only in m["file"]]
     sources = b"".join((ROOT / name).read_bytes() for name in sorted(covered))
     digest = hashlib.sha256(sources).hexdigest()[:10]
@@ -340,27 +352,28 @@ def main(arguments=None) -> int:
             done[result["file"], result["node"], result["choice"]] = result
     wanted = [(m["file"], m["node"], m["choice"]) for m in sample]
     todo = [m for m, key in zip(sample, wanted, strict=True) if key not in done]
-    print(f"seed {options.seed}: {len(sample)} of {len(found)} mutants, {len(todo)} to do")
+    print(f"seed {options.seed}: {len(sample)} of {len(pool)} mutants, {len(todo)} to do")
     if todo:
         files = sorted({test for tests in covered.values() for test in tests})
-        _run(todo, covered, passage(record, files), record, done, options.jobs)
+        found = passage(record, files)
+        tests = [found.tests(m, covered[m["file"]], options.budget) for m in todo]
+        usual = [sum(found.seconds[test] for test in chosen) for chosen in tests]
+        _run(list(zip(todo, tests, usual, strict=True)), record, done, options.jobs)
     reasons = {(e["file"], e["line"], e["change"]): e["why"] for e in settings["equivalent"]}
     share = _report([done[key] for key in wanted if key in done], reasons)
     return int(share < settings["least"])
 
 
-def _run(todo, covered, passage, record, done, jobs):
+def _run(todo, record, done, jobs):
     with tempfile.TemporaryDirectory() as folder:
-        copies = [Copy(Path(folder) / str(k)) for k in range(jobs)]
         free = SimpleQueue()
-        for copy in copies:
-            free.put(copy)
+        for k in range(jobs):
+            free.put(Copy(Path(folder) / str(k)))
 
-        def one(mutant):
+        def one(task):
+            mutant, tests, usual = task
             copy = free.get()
-            tests = passage.tests(mutant, covered[mutant["file"]])
             try:
-                usual = sum(passage.seconds[test] for test in tests)
                 return copy.examine(mutant, tests, 60 + int(5.0 * usual))
             finally:
                 free.put(copy)
