@@ -102,7 +102,7 @@ def test_minutes_are_words_and_equations():
     assert Length(200, 3).minutes == pytest.approx(2.0)
     page = "word " * 2000 + "\n\n$$\nx\n$$\n" * 9
     assert reading_minutes(page) == 15  # 13 minutes
-    assert reading_minutes(page, page) == 25  # 26: times are added before they are rounded
+    assert reading_minutes(page, page) == 30  # the sum of what each page says of itself
     folded = f"```{{prf:proof}}\n:class: folded\n\n{page.replace('`', '')}\n```\n"
     assert reading_minutes(page + folded) == 25
     assert reading_minutes(page + folded, with_proofs=False) == 15

@@ -147,12 +147,15 @@ def rounded(minutes: float) -> int:
 
 
 def reading_minutes(*texts: str, with_proofs: bool = True) -> int:
-    """Return how long the sources of some pages take to read, in minutes."""
-    total = Length()
+    """Return how long the sources of some pages take to read, in minutes.
+
+    The sum of what each page says of itself.
+    """
+    total = 0
     for text in texts:
         seen, folded = lengths(text)
-        total += seen + folded if with_proofs else seen
-    return rounded(total.minutes)
+        total += rounded((seen + folded if with_proofs else seen).minutes)
+    return total
 
 
 def running_minutes(seconds: float) -> int:

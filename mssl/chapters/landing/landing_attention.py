@@ -65,7 +65,7 @@ def compute_landing_attention(run: Run) -> Table:
     "in two ways. Left: the areas of the image, its own in blue; hatched patches are hidden. "
     "Middle: trained to fill in hidden patches, it looks at the visible part of its own small "
     "area. Right: trained to tell images apart, it looks at the large area. Colours: attention "
-    "relative to looking everywhere alike.",
+    "relative to looking everywhere alike; below, its share on the visible part of either area.",
     chapter="landing",
     seed=1003,
 )

@@ -63,7 +63,7 @@ NAMES = (
     "theory for photographs",
     "photographs, measured",
     "Gaussian data, measured",
-    "least possible error",
+    "least error of a linear rule",
 )
 
 
@@ -74,13 +74,15 @@ NAMES = (
     alt="On the left, three small images show the weights with which a pixel at the centre, at "
     "the edge and in the corner of a patch is predicted from the others: strong and positive on "
     "its direct neighbours, weakly negative two pixels away. On the right, the error on new "
-    "patches falls with the number of patches towards the least possible error. Points measured on "
+    "patches falls with the number of patches towards the least error of a linear rule. Points "
+    "measured on "
     "photographs lie on the solid line of theory, those on Gaussian data on the dashed one below.",
     caption="Left: what masked regression learns from two photographs, as the weights that "
     "predict one hidden pixel (outlined) from all others. Right: its mean squared error on new "
     "patches, in units of the variance of a pixel. Lines are theory, points measurements. Gaussian "
     "data have the covariance of the patches; photographs need a theory that knows that some "
-    "patches have much contrast and others little. Dotted: the least error of any linear rule.",
+    "patches have much contrast and others little. Dotted: the least error of any linear rule. The "
+    "ridge is the same for all, so the curves level off a little above it.",
     chapter="landing",
     seed=4008,
     missing=("standard_error", "weight", "error", "bayes_error"),

@@ -66,8 +66,8 @@ def compute_landing_photograph(run: Run) -> Table:
     "the first and with the borders of small squares.",
     caption="Left: a part of a photograph. Middle: two thirds of its pixels, chosen at random, "
     "are hidden. Right: a linear rule fills in the hidden ones from the visible ones, in squares "
-    "of twelve by twelve pixels, whose borders show. The rule was learned by masking squares of "
-    "another photograph; nobody labelled anything.",
+    "of twelve by twelve pixels, whose borders show. The rule was learned on squares of "
+    "another photograph, by hiding one pixel at a time; nobody labelled anything.",
     chapter="landing",
     seed=1001,
     columns={

@@ -14,6 +14,8 @@ from mssl.figures.table import Table, table_of
 from mssl.simulation import simulate_eigenpairs
 from mssl.theory import SSRTheory
 
+SIZE = {"test": 60, "quick": 300, "paper": 1000}
+TRIALS = {"test": 3, "quick": 8, "paper": 40}
 _row = table_of("witness", "strength", "overlap", "standard_error")
 
 
@@ -41,9 +43,9 @@ def _measured_unit(rng, *, d, strength, trials) -> Table:
 
 def compute_landing_transition(run: Run) -> Table:
     """Overlap of the first eigenvector with the signal, as many samples as coordinates."""
-    d = run.pick(test=60, quick=300, paper=1000)
+    d = run.pick(**SIZE)
     fine = run.pick(test=7, quick=41, paper=161)
-    trials = run.pick(test=3, quick=8, paper=40)
+    trials = run.pick(**TRIALS)
     strengths = run.pick(
         test=(0.5, 3.0),
         quick=(0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0),
@@ -65,12 +67,15 @@ def compute_landing_transition(run: Run) -> Table:
     title="A signal is seen from a certain strength on",
     alt="A curve against the strength of a hidden signal. It lies at zero up to a strength of one, "
     "marked by a dotted line, then bends sharply and rises towards one. Points from simulated data "
-    "lie on the curve; close to the bend they are a little above it. The left part is labelled not "
+    "lie on the curve; just below the bend they are a little above it, just behind it a little "
+    "below. The left part is labelled not "
     "visible, the right part visible.",
-    caption="A signal that is common to all coordinates is hidden in noise of variance 1, with as "
-    "many samples as coordinates. The height is the share of the signal in what masked training "
-    "learns first (the squared cosine between the two). Line: theory. Points: simulated data, mean "
-    "over draws with one standard error.",
+    caption="A signal along one direction that all coordinates share is hidden in noise of "
+    "variance 1, with as many samples as coordinates; with more samples the bend moves to the "
+    "left. Strength: the variance of the signal. Height: the squared cosine between its direction "
+    "and the first eigenvector of the matrix that masked training learns. Line: theory. Points: "
+    f"simulated data, {SIZE['quick']} coordinates, mean over {TRIALS['quick']} draws with one "
+    "standard error.",
     chapter="landing",
     seed=1002,
     missing=("standard_error",),

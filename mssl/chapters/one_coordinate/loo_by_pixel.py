@@ -13,6 +13,8 @@ from mssl.figures.style import direct_label, measured, theory_line
 from mssl.figures.table import Table
 from mssl.regression import MaskedRegression
 
+DRAWS = {"test": 2, "quick": 30, "paper": 400}
+
 
 def _loo_unit(rng, *, size, n, ridge, trials) -> Table:
     population = patch_population(size)
@@ -48,7 +50,7 @@ def compute_loo_by_pixel(run: Run) -> Table:
         "size": size,
         "n": 7 * size * size,
         "ridge": RIDGE,
-        "trials": run.pick(test=2, quick=30, paper=400),
+        "trials": run.pick(**DRAWS),
     }
     return run.map("pixels", _loo_unit, [setting])
 
@@ -63,10 +65,11 @@ def compute_loo_by_pixel(run: Run) -> Table:
     "than a few of its error bars; GCV lies on a line far below it, lower by nearly the same "
     "factor everywhere.",
     caption="Masked regression on patches of two photographs, seven patches a pixel, ridge "
-    f"{RIDGE:g}, mean over independent draws of the training patches. Left: leave-one-out error "
-    "pixel by pixel. Right: leave-one-out and GCV of each pixel against its exact error over all "
-    "patches of the photographs, bars of one standard error; on the dashed line the two are equal. "
-    "GCV puts the pixels in the right order, but is too low by a nearly constant factor.",
+    f"{RIDGE:g}, mean over {DRAWS['quick']} independent draws of the training patches. Left: "
+    "leave-one-out error pixel by pixel. Right: leave-one-out and GCV of each pixel against its "
+    "exact error over all patches of the photographs, bars of one standard error; on the dashed "
+    "line the two are equal. GCV puts the pixels nearly in the right order, but is too low by a "
+    "nearly constant factor.",
     chapter="one_coordinate",
     seed=2003,
 )
@@ -80,7 +83,7 @@ def draw_loo_by_pixel(data: Table) -> Figure:
     shown = left.imshow(image)
     left.set(title="leave-one-out error", xticks=[], yticks=[])
     left.spines[:].set_visible(False)
-    fig.colorbar(shown, ax=left, shrink=0.8)
+    fig.colorbar(shown, ax=left, shrink=0.8, label="in variances of a pixel")
     ends = np.array([truth["error"].min(), truth["error"].max()])
     theory_line(right, ends, ends, "reference")
     for kind, name, place in (("gcv", "GCV", -14), ("loo", "leave-one-out", 22)):

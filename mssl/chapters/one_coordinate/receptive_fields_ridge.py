@@ -54,7 +54,7 @@ def compute_receptive_fields_ridge(run: Run) -> Table:
     alt="A grid of small images of the weights that predict the centre pixel: three rows for few, "
     "many and all patches, four columns for growing ridge. On the left the top row is noise and "
     "the bottom row a small cross with alternating signs. To the right all rows become alike: "
-    "first a cross without negative weights, then a broad bright disc, then almost flat.",
+    "first a cross with weaker negative weights, then a broad bright disc, then almost flat.",
     caption="The column of the centre pixel, by ridge (left to right) and number of patches (top "
     "to bottom). Each image has its own colour scale; the number below it is its largest absolute "
     "weight. All images of one row use the same patches.",
