@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.linalg import qr
 from .._types import Array, Number, OneOrEach
 from ..validation import positive_vector, real_copy, unit_columns
 from .base import Covariance, Resolvent, columns, row_products
+from .dense import Dense
 from .diagonal import Diagonal, Isotropic
 from .signal import Signal, is_positive
 from .singular import rescaled, spiked_limit
@@ -127,14 +129,35 @@ class Spiked(Covariance):
         n_base = self.base.n_noise
         return self.base.colour(z[:, :n_base]) + z[:, n_base:] @ self.loadings.T
 
+    @cached_property
+    def _sum(self) -> Dense:
+        return Dense(self.dense())
+
     def _doubt(self, shift: OneOrEach) -> str | None:
-        return self.base._doubt(shift)
+        return self._sum._doubt(shift) if self.base._doubt(shift) else None
+
+    def _is_better_added_up(self, shift: OneOrEach) -> bool:
+        r"""Whether a singular dense base loses more digits in the identity than in the sum.
+
+        With the largest eigenvalue s of the base and the strength theta of the spikes, at a shift
+        epsilon, the identity loses about :math:`(s/\epsilon)^2`, the sum
+        :math:`(s + \theta)/\epsilon`.
+        """
+        core, scales, loadings = self._unfolded()
+        if not isinstance(core, Dense):
+            return False
+        largest = float(core.eigenvalues[-1])
+        strength = float(np.max(np.sum(loadings**2, axis=0), initial=0.0))
+        little = float(np.min(shift / scales**2)) * (largest + strength) < largest**2
+        return little and core._is_singular_in_any_units
 
     def _unfolded(self) -> tuple[Covariance, Array, Array]:
         core, scales, loadings = self.base._unfolded()
         return core, scales, np.hstack([loadings, self.loadings / scales[:, None]])
 
     def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
+        if is_positive(shift) and is_positive(scale) and self._is_better_added_up(shift / scale):
+            return self._sum.resolvent(shift, scale)
         base = self.base.resolvent(shift, scale)
         if np.ndim(shift) == 0 and shift == 0 and not np.isfinite(base.diagonal).all():
             core, scales, loadings = self._unfolded()

@@ -3,6 +3,7 @@
 import pickle
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -138,6 +139,31 @@ def test_a_sum_of_two_columns_is_found_among_rounding_errors(noise, d, n):
 def test_a_small_eigenvalue_that_rounding_leaves_alone_is_not_zero():
     model = Dense([[1.0, 1.0 - 1e-13], [1.0 - 1e-13, 1.0]])
     np.testing.assert_allclose(1.0 / model.resolvent(0.0).diagonal, 2e-13, rtol=1e-2)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("epsilon", [1e-2, 1e-6, 1e-10, 1e-14])
+def test_spikes_on_a_dense_base_that_is_singular_up_to_rounding(epsilon, scaled):
+    rng = np.random.default_rng(11)
+    factor = rng.normal(size=(7, 9))
+    directions = rng.normal(size=(9, 3))
+    directions /= np.linalg.norm(directions, axis=0)
+    base = Dense(factor.T @ factor / 7)
+    model = Spiked(
+        Scaled(base, np.linspace(0.5, 2.0, 9)) if scaled else base, [0.5, 2.0, 30.0], directions
+    )
+    with mpmath.workdps(60):
+        scales = mpmath.diag(np.linspace(0.5, 2.0, 9) if scaled else np.ones(9))
+        half = mpmath.matrix(factor.tolist()) * scales
+        exact = half.T * half / 7
+        for strength, column in zip(model.strengths, directions.T, strict=True):
+            u = mpmath.matrix(column.tolist())
+            exact += float(strength) * u * u.T
+        for k, variance in enumerate(model.diagonal()):
+            exact[k, k] += epsilon * float(variance)
+        wanted = np.array([float((exact**-1)[k, k]) for k in range(9)])
+    resolvent = model.resolvent(epsilon * model.diagonal())
+    np.testing.assert_allclose(resolvent.diagonal, wanted, rtol=1e-9)
 
 
 def test_a_singular_spiked_model_forms_no_square_array():
