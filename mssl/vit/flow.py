@@ -44,12 +44,15 @@ class Look:
     local, globe : tuple of float
         Attention of local and of global patches on their own area, the global one, other local ones
         and masked patches.
+    parts : tuple of float, optional
+        Reconstruction: what local and what global patches contribute to the loss.
     """
 
     velocity: Array
     loss: float
     local: tuple[float, ...]
     globe: tuple[float, ...]
+    parts: tuple[float, float] | None = None
 
 
 def flow_of(data, objective, average_counts, batch_size, n_nodes=8) -> Callable[[Array], Look]:
@@ -106,8 +109,10 @@ class Reconstruction:
         scale = self.hidden / data.n_patches
         velocity = scale / data.n_clusters * np.array([*local, globe[1], globe[2]])
         n_global = data.global_size
-        loss = scale * ((data.n_patches - n_global) * local_loss + n_global * global_loss)
-        return Look(velocity, loss, local_attention, global_attention)
+        local_sum, global_sum = (data.n_patches - n_global) * local_loss, n_global * global_loss
+        loss = scale * (local_sum + global_sum)
+        parts = (float(scale * local_sum), float(scale * global_sum))
+        return Look(velocity, loss, local_attention, global_attention, parts)
 
     def _query(self, phi_own, phi_global, phi_other, local):
         """Velocities before their common factor, loss and attention of one masked query."""

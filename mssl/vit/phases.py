@@ -132,17 +132,17 @@ def phase_times(data: PatchData, *, average_counts: bool = False, rtol: float = 
 
 
 def leading_order_times(data: PatchData) -> PhaseTimes:
-    r"""Phase times to leading order in P, in closed form up to one average over z.
+    r"""Phase times to leading order in P, from the reduced equations.
 
     While both attentions are small,
     :math:`\dot\Phi_{\mathrm{own}} = b\,\mathbb E z^3 e^{z \Phi_{\mathrm{own}}}` and
-    :math:`\dot\Phi_{\mathrm{global}} = -a\,\mathbb E z^3 e^{2 z \Phi_{\mathrm{global}}}`, with
+    :math:`\dot\Phi_{\mathrm{global}} = -u\,\mathbb E z^3 e^{2 z \Phi_{\mathrm{global}}}`, with
 
     .. math:: b = \frac{\mu (1 - \mu)\, C_s}{K P}, \qquad
-              a = \frac{\mu (1 - \mu)^2\, C_g^2}{K P^2},
+              u = \frac{\mu (1 - \mu)^2\, C_g^2}{K P^2},
 
     so that :math:`t_2 = b^{-1} \int_0^\infty d\Phi / \mathbb E z^3 e^{z\Phi}` is of order
-    :math:`P^{1 - \kappa_s}` and :math:`t_1 = a^{-1} \int_0^1 d\Phi / \mathbb E z^3 e^{-2 z \Phi}`
+    :math:`P^{1 - \kappa_s}` and :math:`t_1 = u^{-1} \int_0^1 d\Phi / \mathbb E z^3 e^{-2 z \Phi}`
     of order :math:`P^{2 (1 - \kappa_c)}`.
 
     Implements :theorem:`prop-vit-reduced` and :theorem:`cor-vit-phases`.
@@ -155,8 +155,8 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     Returns
     -------
     PhaseTimes
-        `crossing` is given when :math:`a > b`, by the same reduced equations; for a single
-        strength z it is :math:`(a - b)/(3 a b z^4)`, a third of :math:`t_2` when a is much larger
+        `crossing` is given when :math:`u > b`, by the same reduced equations; for a single
+        strength z it is :math:`(u - b)/(3 u b z^4)`, a third of :math:`t_2` when u is much larger
         than b.
 
     Raises
@@ -171,7 +171,7 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
     of_equal_areas(data, "leading_order_times")
     P, K, mask = data.n_patches, data.n_clusters, data.n_hidden / data.n_patches
     b = mask * (1 - mask) * data.even_local_size / (K * P)
-    a = mask * (1 - mask) ** 2 * data.global_size**2 / (K * P**2)
+    u = mask * (1 - mask) ** 2 * data.global_size**2 / (K * P**2)
     z, w = strength_nodes(data, 24)
     # Times are integrals over Phi; 400 nodes resolve the fall of the integrand over 40 e-folds.
     s, weight = np.polynomial.legendre.leggauss(400)
@@ -186,12 +186,12 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
         return b * np.sum(w * z**3 * np.exp(np.multiply.outer(x, z)), axis=-1)
 
     def global_rate(x):
-        return a * np.sum(w * z**3 * np.exp(-2 * np.multiply.outer(x, z)), axis=-1)
+        return u * np.sum(w * z**3 * np.exp(-2 * np.multiply.outer(x, z)), axis=-1)
 
     far = 40.0 / np.mean(z)
     learning = passage(far, own_rate)
     crossing = None
-    if a > b:
+    if u > b:
         fine = 1e-15 * far
 
         # Where the rates meet, x_own is a function of x_global; both took the same time.
@@ -204,7 +204,7 @@ def leading_order_times(data: PatchData) -> PhaseTimes:
         def lag(x_global):
             return passage(partner(x_global), own_rate) - passage(x_global, global_rate)
 
-        end = np.log(a / b) / (2 * z.min()) + 1.0 / np.mean(z)
+        end = np.log(u / b) / (2 * z.min()) + 1.0 / np.mean(z)
         crossing = float(passage(brentq(lag, 0.0, end, xtol=fine), global_rate))
     unlearning = float(passage(1.0, global_rate))
     return PhaseTimes(unlearning if unlearning < learning else None, crossing, float(learning))

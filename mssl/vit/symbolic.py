@@ -409,7 +409,7 @@ def contrastive_growth_rates() -> ContrastiveGrowthRates:
 class SymbolicPhaseTimes:
     r"""Phase times of masked reconstruction to leading order, for one strength z.
 
-    .. math:: \dot x = b z^3 e^{z x}, \qquad \dot y = -a z^3 e^{2 z y}
+    .. math:: \dot x = b z^3 e^{z x}, \qquad \dot y = -u z^3 e^{2 z y}
 
     Here x is a local patch's :math:`\Phi` to its own and y that to the global feature, while
     attention on both is small.
@@ -419,12 +419,12 @@ class SymbolicPhaseTimes:
     own, globe : sympy expression
         x(t) and y(t) from 0.
     unlearning : sympy expression
-        y = -1: :math:`(e^{2z} - 1)/(2 a z^4)`.
+        y = -1: :math:`(e^{2z} - 1)/(2 u z^4)`.
     crossing : sympy expression
-        :math:`\dot x = -\dot y`: :math:`(a - b)/(3 a b z^4)`, positive when a > b.
+        :math:`\dot x = -\dot y`: :math:`(u - b)/(3 u b z^4)`, positive when u > b.
     learning : sympy expression
         x diverges: :math:`1/(b z^4)`.
-    a, b : sympy expression
+    u, b : sympy expression
         :math:`\mu(1-\mu)^2 c^2/K` and :math:`\mu(1-\mu) s/K`.
     claims : tuple of Identity
     """
@@ -434,7 +434,7 @@ class SymbolicPhaseTimes:
     unlearning: sp.Expr
     crossing: sp.Expr
     learning: sp.Expr
-    a: sp.Expr
+    u: sp.Expr
     b: sp.Expr
     claims: tuple[Identity, ...]
 
@@ -448,27 +448,27 @@ def phase_times() -> SymbolicPhaseTimes:
     -------
     SymbolicPhaseTimes
     """
-    a, b = sp.symbols("a b", positive=True)
+    u, b = sp.symbols("u b", positive=True)
     own = -sp.log(1 - b * z**4 * t) / z
-    globe = -sp.log(1 + 2 * a * z**4 * t) / (2 * z)
-    unlearning = (sp.exp(2 * z) - 1) / (2 * a * z**4)
-    crossing = (a - b) / (3 * a * b * z**4)
+    globe = -sp.log(1 + 2 * u * z**4 * t) / (2 * z)
+    unlearning = (sp.exp(2 * z) - 1) / (2 * u * z**4)
+    crossing = (u - b) / (3 * u * b * z**4)
     learning = 1 / (b * z**4)
     own_rate, global_rate = sp.diff(own, t), sp.diff(globe, t)
     rates = growth_rates()
-    a_value, b_value = mu * (1 - mu) ** 2 * c**2 / K, mu * (1 - mu) * s / K
+    u_value, b_value = mu * (1 - mu) ** 2 * c**2 / K, mu * (1 - mu) * s / K
     claims = (
         Identity("own equation", own_rate, b * z**3 * sp.exp(z * own)),
-        Identity("global equation", global_rate, -a * z**3 * sp.exp(2 * z * globe)),
+        Identity("global equation", global_rate, -u * z**3 * sp.exp(2 * z * globe)),
         Identity("own starts at 0", own.subs(t, 0), sp.S(0)),
         Identity("global starts at 0", globe.subs(t, 0), sp.S(0)),
         Identity("own starts at its leading rate", b_value * z**3, rates.leading_own),
-        Identity("global starts at its leading rate", -a_value * z**3, rates.leading_globe),
+        Identity("global starts at its leading rate", -u_value * z**3, rates.leading_globe),
         Identity("unlearning", globe.subs(t, unlearning), sp.S(-1)),
         Identity("crossing", own_rate.subs(t, crossing), -global_rate.subs(t, crossing)),
         Identity("learning", (1 / own_rate).subs(t, learning), sp.S(0)),
     )
-    return SymbolicPhaseTimes(own, globe, unlearning, crossing, learning, a_value, b_value, claims)
+    return SymbolicPhaseTimes(own, globe, unlearning, crossing, learning, u_value, b_value, claims)
 
 
 def derivations() -> dict[str, Callable[[], object]]:

@@ -157,3 +157,13 @@ def test_contrast_is_consistent_among_the_five_unknowns(data):
         scale = np.abs(v).max()
         np.testing.assert_allclose(v[[0, 2]], v[4], rtol=0, atol=1e-12 * scale)
         np.testing.assert_allclose(v[1], v[3], rtol=0, atol=1e-12 * scale)
+
+
+@pytest.mark.parametrize("average_counts", [False, True])
+def test_both_kinds_of_patches_share_the_loss(average_counts):
+    flow = Reconstruction(POSITIVE, average_counts)
+    one = flow(np.array([0.4, -0.8, 0.0, 1.5, -0.2]))
+    assert sum(one.parts) == pytest.approx(one.loss, rel=1e-13)
+    other = flow(np.array([0.9, -0.8, 0.0, 1.5, -0.2]))
+    assert other.parts[1] == one.parts[1]
+    assert other.parts[0] < one.parts[0]

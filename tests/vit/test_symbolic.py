@@ -92,9 +92,9 @@ def test_contrast_starts_at_its_growth_rates():
 def test_phase_times_are_those_of_the_mean_field():
     data = PatchData.from_exponents(10**6, 3, 0.9, 0.4, 0.8, 0.8, 0.25)
     times, numbers = derived("phase_times"), leading_order_times(data)
-    a, b = at_data(times.a, data), at_data(times.b, data)
+    u, b = at_data(times.u, data), at_data(times.b, data)
     for name in ("unlearning", "crossing", "learning"):
-        expected = at_data(getattr(times, name), data, a=a, b=b)
+        expected = at_data(getattr(times, name), data, u=u, b=b)
         assert getattr(numbers, name) == pytest.approx(expected, rel=1e-6)
 
 

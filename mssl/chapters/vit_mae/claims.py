@@ -11,7 +11,7 @@ import sympy as sp
 from mssl.chapters.ledger.checks import NUMERICAL, SYMPY, Check, held, holds, numerical, worst
 from mssl.chapters.ledger.images import SMALL, masks_of, random_state
 from mssl.chapters.vit_mae.vit_first_step import first_rates
-from mssl.vit import MAE, Images, Parameters, PatchData
+from mssl.vit import MAE, Images, Parameters, PatchData, mean_field
 from mssl.vit import symbolic as vs
 
 
@@ -133,7 +133,7 @@ def check_reduced():
     forms = vs.phase_times()
     ordered = True
     for values in ((5.0, 0.3), (0.4, 0.3), (0.3, 0.4), (0.3, 5.0)):
-        numbers = dict(zip(sp.symbols("a b", positive=True), values, strict=True)) | {vs.z: 0.8}
+        numbers = dict(zip(sp.symbols("u b", positive=True), values, strict=True)) | {vs.z: 0.8}
         x, y = forms.own.subs(numbers), forms.globe.subs(numbers)
         speed = sp.lambdify(vs.t, sp.diff(x, vs.t) + sp.diff(y, vs.t))
         end, cross = (float(f.subs(numbers)) for f in (forms.learning, forms.crossing))
@@ -141,35 +141,84 @@ def check_reduced():
         ordered &= np.array_equal(speed(times) > 0, times > cross)
     return worst(
         held(forms.claims, "equations, starts, unlearning, crossing, learning"),
-        holds(ordered, "the faster of the two on 400 times, for a > b and for a < b"),
+        holds(ordered, "the faster of the two on 400 times, for u > b and for u < b"),
     )
 
 
 def check_phases():
     forms = vs.phase_times()
-    a, b = sp.symbols("a b", positive=True)
-    ratio = sp.Symbol("r", positive=True)  # b / a
+    u, b = sp.symbols("u b", positive=True)
+    ratio = sp.Symbol("r", positive=True)  # b / u
     z, t = vs.z, vs.t
     x, y = (f.subs(t, forms.crossing) for f in (forms.own, forms.globe))
-    full = {a: forms.a, b: forms.b}
+    full = {u: forms.u, b: forms.b}
     on_own = (1 - vs.mu) * vs.s * sp.exp(z * x)
     square = ((1 - vs.mu) * vs.c) ** 2 * sp.exp(2 * z * y)
-    later = (forms.crossing / forms.learning).subs(b, ratio * a)
+    later = (forms.crossing / forms.learning).subs(b, ratio * u)
     residuals = [
-        forms.unlearning / forms.learning - (sp.exp(2 * z) - 1) * b / (2 * a),
-        (b / a).subs(full) - vs.s / ((1 - vs.mu) * vs.c**2),
-        sp.exp(z * x) - 3 / (2 + b / a),
-        sp.exp(-2 * z * y) - (1 + 2 * a / b) / 3,
+        forms.unlearning / forms.learning - (sp.exp(2 * z) - 1) * b / (2 * u),
+        (b / u).subs(full) - vs.s / ((1 - vs.mu) * vs.c**2),
+        sp.exp(z * x) - 3 / (2 + b / u),
+        sp.exp(-2 * z * y) - (1 + 2 * u / b) / 3,
         (on_own - square).subs(full),
         later - (1 - ratio) / 3,
         sp.limit(later, ratio, 0) - sp.Rational(1, 3),
-        sp.limit(sp.simplify((z * x).subs(b, ratio * a)), ratio, 0) - sp.log(sp.Rational(3, 2)),
-        sp.limit(sp.exp(-2 * z * y).subs(b, ratio * a).simplify() * ratio, ratio, 0)
+        sp.limit(sp.simplify((z * x).subs(b, ratio * u)), ratio, 0) - sp.log(sp.Rational(3, 2)),
+        sp.limit(sp.exp(-2 * z * y).subs(b, ratio * u).simplify() * ratio, ratio, 0)
         - sp.Rational(2, 3),
-        sp.limit(sp.simplify(forms.globe.subs(t, forms.learning).subs(a, b / ratio)), ratio, sp.oo),
+        sp.limit(sp.simplify(forms.globe.subs(t, forms.learning).subs(u, b / ratio)), ratio, sp.oo),
     ]
     left = sum(sp.simplify(r) != 0 for r in residuals)
     return Check(SYMPY, float(left), "exact", 0.0, "times, values at the crossing, limits")
+
+
+def _half_time(data):
+    """When half of a global patch's attention is on its own area, relative to the time derived."""
+    pace = data.mask_rate * (1 - data.mask_rate) * data.global_size / data.n_patches
+    times = np.linspace(0.0, 1.5, 3001)
+    derived = data.n_clusters / (pace * data.high**4)
+    course = mean_field(data, MAE(), derived * times).global_patches
+    return np.interp(0.5, course.attention_own, times)
+
+
+def check_global_first():
+    forms = vs.phase_times()
+    u, b = sp.symbols("u b", positive=True)
+    full, z, t = {u: forms.u, b: forms.b}, vs.z, vs.t
+    large = sp.symbols("P", positive=True)
+    rate = vs.mu * (1 - vs.mu) * vs.c / vs.K
+    own = forms.own.subs(b, rate)
+    end = vs.K / (vs.mu * (1 - vs.mu) * z**4 * vs.c)
+    on_own = (1 - vs.mu) * vs.c * sp.exp(z * own)
+    x, y = (f.subs(full).subs(t, end) for f in (forms.own, forms.globe))
+    grown = {vs.c: large ** sp.Rational(-1, 4), vs.s: large ** sp.Rational(-1, 2)}
+    residuals = [
+        sp.diff(own, t) - rate * z**3 * sp.exp(z * own),
+        own.subs(t, 0),
+        (1 / sp.diff(own, t)).subs(t, end),
+        forms.learning.subs(full) * vs.s / vs.c - end,
+        on_own.subs(t, end * (1 - 2 * (1 - vs.mu) * vs.c)) - sp.Rational(1, 2),
+        x + sp.log(1 - vs.s / vs.c) / z,
+        y + sp.log(1 + 2 * (1 - vs.mu) * vs.c) / (2 * z),
+        *(sp.limit(f.subs(grown), large, sp.oo) for f in (x, y)),
+        *(
+            sp.limit((end / time.subs(full)).subs(grown), large, sp.oo)
+            for time in (forms.learning, forms.unlearning)
+        ),
+    ]
+    left = sum(sp.simplify(r) != 0 for r in residuals)
+    deviations = [
+        _half_time(data)
+        for data in (
+            PatchData.from_exponents(10**12, 3, 0.7, local, 0.8, 0.8, mask)
+            for local, mask in product((0.3, 0.6), (0.3, 0.7))
+        )
+    ]
+    setting = "mean field at P = 10^12 with c = 2.5e-4, gaps of both signs: half of the attention"
+    return worst(
+        Check(SYMPY, float(left), "exact", 0.0, "solution, times, values, limits"),
+        numerical(deviations, np.ones(4), setting, tolerance=0.01),
+    )
 
 
 CLAIMS = {
@@ -179,4 +228,5 @@ CLAIMS = {
     "cor-vit-gap": check_gap,
     "prop-vit-reduced": check_reduced,
     "cor-vit-phases": check_phases,
+    "cor-vit-global": check_global_first,
 }
