@@ -163,7 +163,9 @@ def test_contrast_is_consistent_among_the_five_unknowns(data):
 def test_both_kinds_of_patches_share_the_loss(average_counts):
     flow = Reconstruction(POSITIVE, average_counts)
     one = flow(np.array([0.4, -0.8, 0.0, 1.5, -0.2]))
-    assert sum(one.parts) == pytest.approx(one.loss, rel=1e-13)
     other = flow(np.array([0.9, -0.8, 0.0, 1.5, -0.2]))
+    assert one.parts is not None
+    assert other.parts is not None
+    assert sum(one.parts) == pytest.approx(one.loss, rel=1e-13)
     assert other.parts[1] == one.parts[1]
     assert other.parts[0] < one.parts[0]

@@ -60,6 +60,7 @@ def learning_with_global_held(data: PatchData) -> float:
         rtol=1e-8,
         atol=1e-10,
     )
+    assert course.t_events is not None  # there is an event
     return float(course.t_events[0][0])
 
 
