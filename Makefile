@@ -14,7 +14,7 @@ export PYTHONHASHSEED ?= 0
 export PYTHONUNBUFFERED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test long stress mutants figures bench lint format map chapter lock clean
+.PHONY: help environment book pdf latex test long stress mutants figures bench lint format map chapter lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,12 @@ environment: ## set up .venv from requirements.txt (the other targets do it by t
 book: environment ## run all chapters and build the HTML book
 	@$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "$(CURDIR)/_build/html/book/landing.html"
+
+pdf: latex environment ## set the book as one PDF (needs LaTeX, see CONTRIBUTING.md)
+	@$(BIN)/python tools/make_pdf.py
+
+latex:
+	@"$(PYTHON)" tools/make_pdf.py --check
 
 # As many processes as cores, so one BLAS thread each.
 test: environment ## run the tests on all cores (ARGS="-k name" for some of them)
