@@ -55,6 +55,7 @@ def test_a_formula_gets_lines_only_where_it_has_some():
     assert aligned(inner) == inner
     assert aligned(cases) == cases
     assert aligned(r"a &= b \\ c &= d") == r"\begin{aligned}a &= b \\ c &= d\end{aligned}"
+    assert aligned(r"x \text{(a_b)}") == r"x \text{(a\_b)}"
     assert aligned("a\n\nb") == r"\begin{gathered}a \\ b\end{gathered}"
 
 
@@ -71,7 +72,7 @@ def test_a_table_of_a_cell_keeps_its_spans_links_and_formulas():
     text = [entry.astext() for entry in table.findall() if entry.tagname == "entry"]
     # The second row of the head names the rows, and stays; the style is no cell.
     assert text == [
-        *["", "theory", "rows", "", "", "24", "0.5 ± 0.1", "Theorem: E_k two", "1", "2"]
+        *["", "theory", "rows", "", "", "24", "0.5 ± 0.1", "Theorem: E_k: two", "1", "2"]
     ]
     entries = [node for node in table.findall() if node.tagname == "entry"]
     assert [entry.get("morecols", 0) for entry in entries][:2] == [0, 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _LINES = re.compile(r"\\\\|&")
+_WORDS = re.compile(r"\\text\{[^{}]*\}")
 _ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}", re.DOTALL)
 
 
@@ -18,6 +19,8 @@ def aligned(text: str) -> str:
     >>> aligned(r"a &= b \\\\ c &= d")
     '\\\\begin{aligned}a &= b \\\\\\\\ c &= d\\\\end{aligned}'
     """
+    # MathJax takes a name with an underscore as words; LaTeX would begin an index.
+    text = _WORDS.sub(lambda found: re.sub(r"(?<!\\)_", r"\\_", found[0]), text)
     parts = [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
     if len(parts) > 1:
         rows = r" \\ ".join(map(aligned, parts))

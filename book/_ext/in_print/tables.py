@@ -64,7 +64,7 @@ class TableParser(HTMLParser):
         elif tag == "a":
             self._link = attributes.get("href") or ""
         elif tag == "br" and self._cell is not None:
-            self._cell.content.append(nodes.Text(" "))
+            self._cell.content.append(nodes.Text(": "))
 
     def handle_endtag(self, tag):
         if tag in ("th", "td"):

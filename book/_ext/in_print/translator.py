@@ -15,6 +15,8 @@ LEFT_OUT = frozenset({"book/gallery", "book/execution_times"})
 CLAIMS = ("theorem", "proposition", "lemma", "corollary", "definition", "remark")
 
 WORD = "Proof."
+#: Rows beyond which Sphinx lets a table go on over pages.
+LONG = 30
 
 _ADDRESS = re.compile(r"[a-z]+:|[#%]")
 
@@ -137,7 +139,17 @@ class BookTranslator(LaTeXTranslator):
             self.body.append("\\end{bookbox}\n")
             self.no_latex_floats -= 1
 
-    # Figures and formulas.
+    # Tables, figures and formulas.
+
+    def visit_table(self, node):
+        columns = list(node.findall(nodes.colspec))
+        rows = [row for row in node.findall(nodes.row) if len(row) == len(columns)]
+        if len(rows) > LONG and "colwidths-given" not in node["classes"]:
+            # It goes on over pages, where LaTeX breaks no line of a column without a width.
+            for i, column in enumerate(columns):
+                column["colwidth"] = min(max(len(row[i].astext()) for row in rows), 60)
+            node["classes"].append("colwidths-given")
+        super().visit_table(node)
 
     def visit_figure(self, node):
         super().visit_figure(node)
