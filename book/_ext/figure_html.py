@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from pathlib import Path
 
 from docutils import nodes
@@ -13,7 +12,7 @@ FOLDER = "_static/figures"
 
 
 class picture(nodes.General, nodes.Element):
-    """The picture of a figure, or the frames of a moving one."""
+    """The picture of a figure, and the table from which the page draws a live one."""
 
 
 class offers(nodes.General, nodes.Element):
@@ -39,27 +38,17 @@ def image_pair(source: str, image: dict, classes: str = "") -> str:
 
 
 def visit_picture(self, node) -> None:
-    for image in node["images"]:
-        source = address(self, image["file"])
-        self.body.append(
-            f'<div class="mssl-picture"{" hidden" if image["hidden"] else ""}>'
-            f'<a href="{source}" title="Enlarge">{image_pair(source, image)}</a></div>\n'
-        )
-    if node["labels"]:
-        self.body.append(slider(node))
-    raise nodes.SkipNode
-
-
-def slider(node) -> str:
-    """A slider over the frames; figures.js moves it, and without scripts it is not shown."""
-    first = next(i for i, image in enumerate(node["images"]) if not image["hidden"])
-    label = html.escape(node["labels"][first])
-    labels = html.escape(json.dumps(node["labels"], ensure_ascii=False))
-    return (
-        f'<div class="mssl-slider" hidden data-labels="{labels}">\n'
-        f'<input type="range" min="0" max="{len(node["labels"]) - 1}" step="1" value="{first}" '
-        f'aria-label="Frame" aria-valuetext="{label}">\n<output>{label}</output>\n</div>\n'
+    image = node["image"]
+    source = address(self, image["file"])
+    self.body.append(
+        f'<div class="mssl-picture"><a href="{source}" title="Enlarge">'
+        f"{image_pair(source, image)}</a></div>\n"
     )
+    if node["live"]:  # live.js draws it in place of the picture
+        self.body.append(
+            f'<script type="application/json" class="mssl-table">{node["live"]}</script>\n'
+        )
+    raise nodes.SkipNode
 
 
 def visit_offers(self, node) -> None:
@@ -67,9 +56,9 @@ def visit_offers(self, node) -> None:
     python = f'from mssl.figures import show\n\nshow("{name}", scale="paper", seed=1)'
     shell = f"python -m mssl figures {name} --scale paper --seed 1"
     kinds = (("SVG", "svg"), ("PDF", "pdf"), ("CSV", "csv"))
-    files = {ending: f"{name}.{ending}" for _, ending in kinds} | {"svg": node["still"]}
     links = "\n".join(
-        f'<a href="{address(self, files[ending])}" download>{kind}</a>' for kind, ending in kinds
+        f'<a href="{address(self, f"{name}.{ending}")}" download>{kind}</a>'
+        for kind, ending in kinds
     )
     self.body.append(
         f'<div class="mssl-offers">\n{links}\n<details>\n<summary>Code</summary>\n'

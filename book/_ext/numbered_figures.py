@@ -18,6 +18,7 @@ from pathlib import Path
 import matplotlib
 from docutils import nodes
 from figure_html import OFFERS, PICTURE, offers, picture
+from figure_live import table_for_page
 from figure_names import inline, label_of
 from figure_svg import for_page
 from sphinx.transforms import SphinxTransform
@@ -35,18 +36,18 @@ _DISPLAY = re.compile(r"""display\(["']\w+["']\)""")
 
 
 class Shown(HTMLParser):
-    """The pictures and the data inside the HTML of a displayed figure."""
+    """The picture and the data inside the HTML of a displayed figure."""
 
     def __init__(self, text: str):
         super().__init__()
-        self.images: list[dict[str, str | None]] = []
+        self.image: dict[str, str | None] = {}
         self.csv = b""
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         if tag == "img":
-            self.images.append(attributes)
+            self.image = attributes
         if tag == "a" and "download" in attributes:
             self.csv = content(attributes["href"])
 
@@ -84,20 +85,19 @@ class NumberFigures(SphinxTransform):
         """Return the figure, and keep its files."""
         kept = Path(self.app.srcdir, KEPT)
         table = Table.from_csv(shown.csv.decode("utf-8"))
-        images = described(entry, shown)
-        still = next(image for image in images if not image["hidden"])
+        image = described(entry, shown)
         figures_of(self.env).setdefault(self.env.docname, {})[entry.name] = {
             "files": keep(entry, table, shown, kept),
-            "image": still,
+            "image": image,
         }
         label = label_of(entry.name)
-        labels = [] if entry.frames is None else list(entry.frames(table))
+        live = entry.moving(table)
         source = Path(sys.modules[entry.draw.__module__].__file__ or "")
         self.env.note_dependency(str(source))
         caption = nodes.paragraph("", "", *inline(entry.caption))
         return nodes.figure(
             "",
-            picture("", name=entry.name, images=images, labels=labels),
+            picture("", name=entry.name, image=image, live=live and table_for_page(live)),
             nodes.caption("", "", *inline(entry.title)),
             nodes.legend(
                 "",
@@ -105,7 +105,6 @@ class NumberFigures(SphinxTransform):
                 offers(
                     "",
                     name=entry.name,
-                    still=still["file"],
                     seed=entry.seed,
                     path=source.relative_to(ROOT).as_posix(),
                     source=source.read_text("utf-8"),
@@ -133,25 +132,10 @@ def is_nothing_else(output: nodes.Element) -> bool:
     return bool(_DISPLAY.fullmatch(source)) and len(output.parent.children) == 1
 
 
-def described(entry: RegisteredFigure, shown: Shown) -> list[dict]:
-    """File, alternative text and size of each picture, and whether it is shown first."""
-    return [
-        {
-            "file": file,
-            "alt": image["alt"] or "",
-            "width": image["width"] or "",
-            "height": image["height"] or "",
-            "hidden": "hidden" in image,
-        }
-        for file, image in zip(svg_names(entry, len(shown.images)), shown.images, strict=True)
-    ]
-
-
-def svg_names(entry: RegisteredFigure, count: int) -> list[str]:
-    """Names of the SVG files of a figure."""
-    if entry.frames is None:
-        return [f"{entry.name}.svg"]
-    return [f"{entry.name}-{index:02d}.svg" for index in range(count)]
+def described(entry: RegisteredFigure, shown: Shown) -> dict[str, str]:
+    """File, alternative text and size of the picture."""
+    said = {key: shown.image[key] or "" for key in ("alt", "width", "height")}
+    return {"file": f"{entry.name}.svg"} | said
 
 
 def keep(entry: RegisteredFigure, table: Table, shown: Shown, folder: Path) -> list[str]:
@@ -159,8 +143,7 @@ def keep(entry: RegisteredFigure, table: Table, shown: Shown, folder: Path) -> l
 
     The PDF is drawn here, unless it was drawn before and the picture is still the same.
     """
-    svg = zip(svg_names(entry, len(shown.images)), shown.images, strict=True)
-    files = {name: for_page(content(image["src"])) for name, image in svg}
+    files = {f"{entry.name}.svg": for_page(content(shown.image["src"]))}
     print_name = f"{entry.name}.pdf"
     changed = any(not holds(folder / name, data) for name, data in files.items())
     if changed or not (folder / print_name).is_file():
@@ -179,7 +162,7 @@ def holds(file: Path, data: bytes) -> bool:
 
 
 def figures_of(env) -> dict[str, dict[str, dict]]:
-    """The files, and the first picture, of each figure of each page."""
+    """The files, and the picture, of each figure of each page."""
     if not hasattr(env, "mssl_figures"):
         env.mssl_figures = {}
     return env.mssl_figures
@@ -234,7 +217,9 @@ def setup(app):
     app.add_node(picture, **PICTURE)
     app.add_node(offers, **OFFERS)
     app.add_css_file("figures.css")
+    app.add_css_file("live.css")
     app.add_js_file("figures.js", loading_method="defer")
+    app.add_js_file("live.js", loading_method="defer")
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)
     app.connect("env-get-outdated", unkept)

@@ -1,34 +1,6 @@
-// Moves the frames of a moving figure, and opens a picture large. Without scripts the first frame is
-// shown, and a picture is a link to its file.
+// Opens a picture large. Without scripts a picture is a link to its file.
 (() => {
   "use strict";
-
-  function move(slider) {
-    const input = slider.querySelector("input");
-    const output = slider.querySelector("output");
-    const labels = JSON.parse(slider.dataset.labels);
-    const frames = [...slider.parentElement.querySelectorAll(".mssl-picture")];
-    const turn = () => {
-      const shown = Number(input.value);
-      frames.forEach((frame, index) => {
-        frame.hidden = index !== shown;
-      });
-      output.textContent = labels[shown];
-      input.setAttribute("aria-valuetext", labels[shown]);
-    };
-    // All frames are fetched as soon as one may be wanted.
-    const fetchAll = () => {
-      for (const image of slider.parentElement.querySelectorAll(".mssl-picture img")) {
-        if (image.classList.contains("only-light")) new Image().src = image.src;
-      }
-    };
-    for (const sign of ["pointerenter", "focus", "touchstart"]) {
-      input.addEventListener(sign, fetchAll, { once: true, passive: true });
-    }
-    input.addEventListener("input", turn);
-    slider.hidden = false;
-    turn(); // browsers restore a slider's last place on reload
-  }
 
   function enlarge(link) {
     const dialog = document.createElement("dialog");
@@ -59,7 +31,6 @@
     dialog.showModal();
   }
 
-  document.querySelectorAll(".mssl-slider[data-labels]").forEach(move);
   document.addEventListener("click", (event) => {
     const link = event.target.closest(".mssl-picture a");
     const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.button);

@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mssl.figures.columns import described
-from mssl.figures.moving import slider
 from mssl.figures.registry import FIGURES, RegisteredFigure
 from mssl.figures.runs import PARTIAL, UnitStore, write_atomically
 from mssl.figures.style import STYLE_SHEET
@@ -201,45 +200,30 @@ class FigureDisplay:
     scale: str = "quick"
 
     def html(self) -> str:
-        """Return the figure as one self-contained HTML element.
-
-        ValueError if it is a moving figure without a frame.
-        """
+        """Return the figure as one self-contained HTML element; a live one at its first frame."""
         rows = _base64(described(self.entry, self.table, self.scale).encode("utf-8"))
         name = self.entry.name
         identifier = f"figure-{name.replace('_', '-')}"
         title, caption = (
             html.escape(" ".join(text.split())) for text in (self.entry.title, self.entry.caption)
         )
-        picture = self._picture() if self.entry.frames is None else self._slider(identifier)
         return (
-            f'<figure class="mssl-figure" id="{identifier}">\n{picture}\n'
+            f'<figure class="mssl-figure" id="{identifier}">\n{self._picture()}\n'
             f"<figcaption><strong>{title}.</strong> {caption} "
             f'<a download="{name}.csv" href="data:text/csv;base64,{rows}">'
             f"Data of this figure (CSV)</a></figcaption>\n</figure>"
         )
 
-    def _picture(self, frame: int | None = None, label: str = "", hidden: bool = False) -> str:
-        """Return the picture, or one frame of it, as an HTML image."""
-        drawing = self.entry.figure(self.table, frame)
+    def _picture(self) -> str:
+        """Return the picture as an HTML image."""
+        drawing = self.entry.figure(self.table)
         width, height = (round(96 * inches) for inches in drawing.get_size_inches())
         content = _base64(render(drawing, "svg", title=readable(self.entry.title)))
-        alt = html.escape(" ".join(f"{self.entry.alt} {label}".split()))
+        alt = html.escape(" ".join(self.entry.alt.split()))
         return (
             f'<img src="data:image/svg+xml;base64,{content}" alt="{alt}" width="{width}" '
-            f'height="{height}" style="max-width:100%;height:auto;background:#fff"'
-            f"{' hidden' if hidden else ''}>"
+            f'height="{height}" style="max-width:100%;height:auto;background:#fff">'
         )
-
-    def _slider(self, identifier: str) -> str:
-        """Return all frames, one of them shown, with a slider that chooses it."""
-        labels = list(self.entry.frames(self.table)) if self.entry.frames else []
-        first = self.entry.first_frame(self.table)
-        pictures = "\n".join(
-            self._picture(index, f"Frame: {label}.", hidden=index != first)
-            for index, label in enumerate(labels)
-        )
-        return slider(identifier, pictures, labels, first)
 
     def __repr__(self) -> str:
         return f"{readable(self.entry.title)}. {readable(self.entry.caption)} [{self.entry.alt}]"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
+from typing import TypeVar
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from mssl.figures.live import Live
 from mssl.figures.runs import Run, UnitStore, source_digest
+from mssl.figures.still import draw_still
 from mssl.figures.style import STYLE_SHEET
 from mssl.figures.table import Table
 
@@ -21,6 +24,7 @@ __all__ = ["FIGURES", "FigureRegistry", "RegisteredFigure", "figure"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MIN_WORDS = 8
+_Drawn = TypeVar("_Drawn", Figure, Live)
 
 
 def _require_prose(name: str, what: str, text: object) -> None:
@@ -55,14 +59,13 @@ class RegisteredFigure:
     compute : callable
         ``compute(run) -> Table`` with ``run`` a :class:`~mssl.figures.runs.Run`.
     draw : callable
-        ``draw(data) -> matplotlib Figure``, from the table alone.
+        ``draw(data) -> matplotlib Figure``, from the table alone; of a live figure it returns a
+        :class:`~mssl.figures.live.Live`.
     missing : tuple of str
         Columns in which NaN is allowed (such as the standard error of a theory value).
-    frames : callable, optional
-        Makes a moving figure: ``frames(data)`` gives one short label a frame, and ``draw(data,
-        frame)`` draws the frame of that index. ``draw(data)`` is then the still picture for print.
-    first : callable, optional
-        ``first(data)`` gives the index of the frame that is shown first; the middle one by default.
+    live : bool
+        Whether a reader of the page can move it. The page then draws it from its data; everywhere
+        else its first frame is the picture.
     columns : mapping of str to str, optional
         What a column of the data means, and its unit, where it is not what
         ``mssl.figures.columns.COLUMNS`` says of that name.
@@ -80,10 +83,9 @@ class RegisteredFigure:
     chapter: str
     seed: int
     compute: Callable[[Run], Table] = field(repr=False)
-    draw: Callable[..., Figure] = field(repr=False)
+    draw: Callable[[Table], Figure | Live] = field(repr=False)
     missing: tuple[str, ...] = ()
-    frames: Callable[[Table], Sequence[str]] | None = field(default=None, repr=False)
-    first: Callable[[Table], int] | None = field(default=None, repr=False)
+    live: bool = False
     columns: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -151,19 +153,22 @@ class RegisteredFigure:
                 )
         return table
 
-    def first_frame(self, data: Table) -> int:
-        """Return the index of the frame that a moving figure shows first, from its `data`."""
-        if self.first is not None:
-            return self.first(data)
-        return 0 if self.frames is None else len(self.frames(data)) // 2
-
     def figure(self, data: Table, frame: int | None = None) -> Figure:
         """Draw the figure from its `data`, in the style of the book.
 
-        Of a moving figure it draws one `frame`, or the still picture.
+        Of a live figure it draws one `frame`, or the first one.
         """
         with matplotlib.rc_context(fname=STYLE_SHEET):
-            return self.draw(data) if frame is None else self.draw(data, frame)
+            drawn = self.draw(data)
+            return draw_still(drawn, frame) if isinstance(drawn, Live) else drawn
+
+    def moving(self, data: Table) -> Live | None:
+        """Return what a live figure shows at each place of its sliders, from its `data`.
+
+        None for a figure that stands still.
+        """
+        drawn = self.draw(data) if self.live else None
+        return drawn if isinstance(drawn, Live) else None
 
     def seeded(self, seed: int | None) -> RegisteredFigure:
         """Return the same figure with other random draws, of this `seed`; itself for ``None``."""
@@ -268,17 +273,16 @@ def figure(
     chapter: str,
     seed: int,
     missing: tuple[str, ...] = (),
-    frames: Callable[[Table], Sequence[str]] | None = None,
-    first: Callable[[Table], int] | None = None,
+    live: bool = False,
     columns: Mapping[str, str] | None = None,
     registry: FigureRegistry | None = None,
     replace: bool = False,
-) -> Callable[[Callable[[Table], Figure]], Callable[[Table], Figure]]:
+) -> Callable[[Callable[[Table], _Drawn]], Callable[[Table], _Drawn]]:
     """Register the decorated function as the drawing of a figure.
 
     Parameters
     ----------
-    name, compute, title, alt, caption, chapter, seed, missing, frames, first, columns
+    name, compute, title, alt, caption, chapter, seed, missing, live, columns
         As in :class:`~mssl.figures.registry.RegisteredFigure`.
     registry : FigureRegistry, optional
         Where to register; the book's own by default.
@@ -296,7 +300,7 @@ def figure(
         As :class:`RegisteredFigure` and :meth:`FigureRegistry.add`, by the decorator.
     """
 
-    def decorate(draw: Callable[[Table], Figure]) -> Callable[[Table], Figure]:
+    def decorate(draw: Callable[[Table], _Drawn]) -> Callable[[Table], _Drawn]:
         (FIGURES if registry is None else registry).add(
             RegisteredFigure(
                 name=name,
@@ -308,8 +312,7 @@ def figure(
                 compute=compute,
                 draw=draw,
                 missing=tuple(missing),
-                frames=frames,
-                first=first,
+                live=live,
                 columns=dict(columns or {}),
             ),
             replace=replace,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
+import numpy as np
 
-from mssl.chapters.error.worlds import model_of, risk_rows, sample_sizes
+from mssl.chapters.error.worlds import SPREAD, model_of, risk_rows, sample_sizes, with_spread
 from mssl.covariance import Covariance
+from mssl.figures.live import Axis, Choice, Live, Panel, line, points, spread
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import log_ticks, measured, theory_line
 from mssl.figures.table import Table
 from mssl.simulation import simulate_risk
 from mssl.theory import SSRTheory, optimal_ridge
 
-DESCENT_RIDGES = ("ridge 1e-6", "ridge 0.01", "ridge 0.1")
+RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.1, 1.0)
+# Below this ridge the mean over trials at d = n is ruled by the worst of them.
+CALM = 0.01
+# Always shown, to compare with.
+SHOWN = (1e-6, 0.01, 0.1)
 
 BEST = "best"
 
@@ -31,7 +35,7 @@ def _descent_theory(rng, *, setting, d, sizes) -> Table:
         ridge = _descent_ridge(covariance, n, setting)
         labels = {"setting": setting, "gamma": d / n, "ridge": ridge}
         results.append((labels, SSRTheory(covariance, n, ridge).risk))
-    return risk_rows("theory", results, ("test", "bayes"))
+    return with_spread(risk_rows("theory", results, ("test", "bayes")), 1)
 
 
 def _descent_unit(rng, *, settings, d, n, trials) -> Table:
@@ -42,7 +46,7 @@ def _descent_unit(rng, *, settings, d, n, trials) -> Table:
         ({"setting": setting, "gamma": d / n, "ridge": ridge}, risk)
         for setting, ridge, risk in zip(settings, ridges, risks, strict=True)
     ]
-    return risk_rows("measured", results, ("test",))
+    return with_spread(risk_rows("measured", results, ("test",)), trials)
 
 
 def compute_double_descent(run: Run) -> Table:
@@ -54,11 +58,11 @@ def compute_double_descent(run: Run) -> Table:
     steep = (0.8, 0.85, 0.9, 0.93, 0.96, 0.98, 1.0, 1.02, 1.04, 1.07, 1.1, 1.15, 1.2)
     many = sorted({*many, *(round(factor * d) for factor in steep)}, reverse=True)
     few = sample_sizes(d, 0.25, 8.0, run.pick(test=3, quick=9, paper=15))
-    settings = [*DESCENT_RIDGES, BEST]
+    settings = [*(f"ridge {ridge:g}" for ridge in RIDGES), BEST]
     # The best ridge is a search at each n, and its curve is smooth: fewer n will do.
     smooth = sample_sizes(d, 0.2, 8.0, run.pick(test=3, quick=14, paper=60))
-    # Without a ridge the mean over trials at d = n is ruled by the worst of them.
-    calm = {n: settings[1:] if 0.8 < d / n < 1.25 else settings for n in few}
+    large = settings[RIDGES.index(CALM) :]
+    calm = {n: large if 0.8 < d / n < 1.25 else settings for n in few}
     return Table.concat(
         [
             run.map(
@@ -75,44 +79,66 @@ def compute_double_descent(run: Run) -> Table:
     )
 
 
+def _note(rows: Table) -> str:
+    """Where the curve of one ridge is highest."""
+    peak = int(np.argmax(rows["error"]))
+    if peak == int(np.argmax(rows["gamma"])):
+        return f"No peak: the test error rises all the way to {rows['error'][peak]:.2g}."
+    return f"Peak of the test error: {rows['error'][peak]:.3g} at d/n = {rows['gamma'][peak]:.2f}."
+
+
 @figure(
     "double_descent",
     compute=compute_double_descent,
     title="Double descent, and how the best ridge removes it",
     alt="Test error of masked regression on an autoregressive process against d/n on logarithmic "
-    "axes. With almost no ridge the error shoots up by orders of magnitude at d = n and comes "
-    "down again beyond; ridges of 0.01 and 0.1 lower the peak; with the best ridge at "
-    "each d/n the error rises monotonically and stays lowest.",
-    caption="Test error against $d/n$ for an AR(1) process with correlation 0.8: the fainter the "
-    "blue, the smaller the ridge. Green: the ridge that theory finds best at each $d/n$. Lines: "
-    "theory; points: mean of independent trials with one standard error, left out for the smallest "
-    "ridge close to $d = n$, where a rare trial decides the mean; dotted: the Bayes error.",
+    "axes, which follows a slider on the ridge. With almost no ridge the error shoots up by orders "
+    "of magnitude at d = n and comes down again beyond; ridges of 0.01 and 0.1 lower the peak, "
+    "until it is gone; with the best ridge at each d/n the error rises monotonically and stays "
+    "lowest.",
+    caption="Test error against $d/n$ for an AR(1) process, correlation 0.8. Blue: at the ridge "
+    "of the slider, $10^{-6}$ at first; faint: at the ridges $10^{-6}$, 0.01 and 0.1. Green: the "
+    "ridge that theory finds best at each $d/n$. Lines: theory; points: mean of independent trials "
+    "with one standard error; shaded bars: where single draws of this size lie, two standard "
+    "deviations to either side. There are no points for the smallest ridges close to $d = n$, "
+    "where a rare trial decides the mean. Dotted: the Bayes error.",
     chapter="error",
     seed=4003,
-    missing=("standard_error",),
+    missing=("standard_error", "low", "high"),
+    columns=SPREAD,
+    live=True,
 )
-def draw_double_descent(data: Table) -> Figure:
-    """Draw a family of curves, darker for larger ridges, and the best ridge."""
-    fig = Figure(figsize=(6.4, 4.2))
-    ax = fig.subplots()
-    settings = data.unique("setting")
-    fixed = [setting for setting in settings if setting != BEST]
-    for setting, rows in data.where(kind="test").groups("setting"):
-        kind = "best_ridge" if setting == BEST else "test"
-        level = 1.0 if setting == BEST else fixed.index(setting) / max(len(fixed) - 1, 1)
-        line, points = rows.where(witness="theory"), rows.where(witness="measured")
-        theory_line(
-            ax,
-            line["gamma"],
-            line["error"],
-            kind,
-            "best ridge" if setting == BEST else setting,
-            level=level,
-        )
-        measured(ax, points["gamma"], points["error"], points["standard_error"], kind, level=level)
-    bayes = data.where(kind="bayes", setting=settings[0])
-    theory_line(ax, bayes["gamma"], bayes["error"], "bayes", "Bayes")
-    ax.legend(loc="upper right")
-    ax.set(xscale="log", yscale="log", xlabel="d / n", ylabel="test error")
-    log_ticks(ax, "x")
-    return fig
+def live_double_descent(data: Table) -> Live:
+    """One curve that the slider moves between a few that stay."""
+    kept = data["setting"] != BEST
+    moving = Table({name: column[kept] for name, column in data.columns.items()})
+    theory, seen = (
+        moving.where(kind="test", witness=witness) for witness in ("theory", "measured")
+    )
+    best_line, best_seen = (
+        data.where(kind="test", setting=BEST, witness=w) for w in ("theory", "measured")
+    )
+    ridges = theory.unique("ridge")
+    bayes = data.where(kind="bayes", setting=data["setting"][0])
+    top = min(100.0, 1.3 * theory["error"].max())
+    marks = [
+        *(
+            line(theory.where(ridge=r), "gamma", "error", "test", "ridges 1e-6, 0.01, 0.1",
+                 level=0.0, fixed=True)
+            for r in SHOWN
+        ),
+        line(bayes, "gamma", "error", "bayes", "Bayes error", fixed=True),
+        line(best_line, "gamma", "error", "best_ridge", "best ridge at each d/n", fixed=True),
+        points(best_seen, "gamma", "error", "standard_error", "best_ridge",
+               "best ridge at each d/n", fixed=True),
+        spread(seen, "gamma", "low", "high", "test", "ridge of the slider"),
+        line(theory, "gamma", "error", "test", "ridge of the slider"),
+        points(seen, "gamma", "error", "standard_error", "test", "ridge of the slider"),
+    ]  # fmt: skip
+    x = Axis("d/n, coordinates a sample", 0.2, 8.0, log=True)
+    y = Axis("test error", 0.8 * bayes["error"].min(), top, log=True)
+    choice = Choice(
+        "ridge", "ridge λ", ridges, texts=[f"{ridge:g}".replace("e-0", "e-") for ridge in ridges]
+    )
+    notes = [_note(theory.where(ridge=ridge)) for ridge in ridges]
+    return Live([choice], [Panel(x, y, marks)], notes)

@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-from matplotlib.figure import Figure
+import numpy as np
 
-from mssl.chapters.error.drawing import draw_errors, log_axes
-from mssl.chapters.error.worlds import MODELS, model_of, ridge_grid, risk_rows
+from mssl.chapters.error.worlds import (
+    MODELS,
+    SPREAD,
+    model_of,
+    ridge_grid,
+    risk_rows,
+    with_spread,
+)
+from mssl.figures.live import Axis, Choice, Live, Panel, line, points, spread
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import direct_label
 from mssl.figures.table import Table
 from mssl.simulation import simulate_risk
 from mssl.theory import SSRTheory
 
-GAMMAS = (0.5, 2.0)
+# Curves, and their names in the legend.
+KINDS = {"test": "test error", "train": "training error", "bayes": "Bayes error"}
 
 
-def _ridge_theory(rng, *, model, d, gamma, ridges) -> Table:
-    covariance = model_of(model, d)
-    n = round(d / gamma)
+def _ridge_theory(rng, *, model, d, n, ridges) -> Table:
+    covariance, gamma = model_of(model, d), d / n
     results = [
         ({"model": model, "gamma": gamma, "ridge": ridge}, SSRTheory(covariance, n, ridge).risk)
         for ridge in ridges
     ]
-    return risk_rows("theory", results, ("test", "train", "bayes"))
+    return with_spread(risk_rows("theory", results, tuple(KINDS)), 1)
 
 
-def _ridge_unit(rng, *, model, d, gamma, ridges, trials) -> Table:
-    risks = simulate_risk(model_of(model, d), round(d / gamma), ridges, trials=trials, rng=rng)
+def _ridge_unit(rng, *, model, d, n, ridges, trials) -> Table:
+    risks = simulate_risk(model_of(model, d), n, ridges, trials=trials, rng=rng)
     results = [
-        ({"model": model, "gamma": gamma, "ridge": ridge}, risk)
+        ({"model": model, "gamma": d / n, "ridge": ridge}, risk)
         for ridge, risk in zip(ridges, risks, strict=True)
     ]
-    return risk_rows("measured", results, ("test", "train"))
+    return with_spread(risk_rows("measured", results, ("test", "train")), trials)
 
 
 def compute_error_vs_ridge(run: Run) -> Table:
-    """Train and test error of three worlds against the ridge, below and above d = n."""
+    """Train and test error of three worlds against the ridge, from few samples to many."""
     d = run.pick(test=40, quick=120, paper=800)
     trials = run.pick(test=2, quick=6, paper=40)
-    many = ridge_grid(1e-3, 30.0, run.pick(test=8, quick=40, paper=120))
-    few = ridge_grid(1e-3, 30.0, run.pick(test=3, quick=8, paper=14))
-    settings = [{"model": m, "d": d, "gamma": gamma} for gamma in GAMMAS for m in MODELS]
+    many = ridge_grid(1e-3, 30.0, run.pick(test=8, quick=25, paper=120))
+    few = ridge_grid(1e-3, 30.0, run.pick(test=3, quick=6, paper=14))
+    powers = run.pick(test=(-2, 2), quick=range(-3, 4), paper=range(-4, 5))
+    sizes = [round(d / 2 ** (power / 2)) for power in powers]
+    settings = [{"model": m, "d": d, "n": n} for n in sizes for m in MODELS]
     return Table.concat(
         [
             run.map("theory", _ridge_theory, [{**s, "ridges": many} for s in settings]),
@@ -52,48 +60,56 @@ def compute_error_vs_ridge(run: Run) -> Table:
     )
 
 
+def _note(rows: Table) -> str:
+    """Where the test error of each world is least, on the grid of the lines."""
+    words = []
+    for model, own in rows.groups("model"):
+        least = int(np.argmin(own["error"]))
+        where = f"at ridge {own['ridge'][least]:.2g}"
+        where = "at the largest ridge" if least == len(own) - 1 else where
+        words.append(f"{MODELS[model][0].partition(',')[0]} {own['error'][least]:.2f} {where}")
+    return f"Least test error: {'; '.join(words)}."
+
+
 @figure(
     "error_vs_ridge",
     compute=compute_error_vs_ridge,
     title="Training and test error against the ridge",
-    alt="Six panels show errors against the ridge: three worlds across, twice as many samples as "
-    "coordinates above and half as many below. Training error rises with the ridge in all. Test "
-    "error falls to the variance as the ridge grows in the isotropic world and has an "
-    "interior minimum or plateau in the two correlated worlds; points lie on the lines.",
-    caption="Mean squared error of masked regression against the ridge, for $d/n = 0.5$ (above) "
-    "and $d/n = 2$ (below). Lines: theory; points: mean of independent trials with one standard "
-    "error; dotted: the Bayes error.",
+    alt="Three panels, one a world, show errors against the ridge on logarithmic axes and follow a "
+    "slider on the coordinates a sample. Training error rises with the ridge in all. Test error "
+    "falls to the variance as the ridge grows in the isotropic world and has an interior minimum "
+    "or plateau in the two correlated worlds; points lie on the lines. The more samples, the "
+    "closer both errors come to the dotted Bayes error at a small ridge.",
+    caption="Mean squared error of masked regression against the ridge; the slider sets "
+    "$d/n$, which is 2 at first. Lines: theory; points: mean of independent trials with "
+    "one standard error; shaded bars: where single draws of this size lie, two standard "
+    "deviations to either side; dotted: the Bayes error.",
     chapter="error",
     seed=4002,
-    missing=("standard_error",),
+    missing=("standard_error", "low", "high"),
+    columns=SPREAD,
+    live=True,
 )
-def draw_error_vs_ridge(data: Table) -> Figure:
-    """Draw a grid of panels, one column a world and one row a ratio d/n."""
-    fig = Figure(figsize=(7.2, 5.2))
-    gammas, models = data.unique("gamma"), data.unique("model")
-    axes = fig.subplots(len(gammas), len(models), sharex=True, sharey=True, squeeze=False)
-    for i, gamma in enumerate(gammas):
-        for j, name in enumerate(models):
-            ax = axes[i, j]
-            rows = data.where(gamma=gamma, model=name)
-            draw_errors(ax, rows, "ridge", ("bayes", "train", "test"))
-            ax.set(xscale="log", yscale="log")
-            if i == 0:
-                ax.set_title(MODELS[name][0])
-        axes[i, 0].set_ylabel(f"error, d/n = {gamma:g}")
-    for ax in axes[-1]:
-        ax.set_xlabel("ridge")
-    log_axes(*axes.flat)
-    axes[0, 0].set_ylim(bottom=max(1e-2, 0.8 * data["error"].min()))
-    first = data.where(model=models[0], gamma=gammas[-1], witness="theory")
-    for kind, text, at, shift, align in (
-        ("test", "test", 0.15, (4, 9), "left"),
-        ("train", "training", 0.7, (6, -8), "left"),
-        ("bayes", "Bayes", 0.0, (0, -8), "left"),
-    ):
-        rows = first.where(kind=kind)
-        at = round(at * (len(rows) - 1))
-        direct_label(
-            axes[-1, 0], rows["ridge"][at], rows["error"][at], text, kind, offset=shift, align=align
-        )
-    return fig
+def live_error_vs_ridge(data: Table) -> Live:
+    """One panel a world; a slider on d/n."""
+    theory, seen = data.where(witness="theory"), data.where(witness="measured")
+    gammas = sorted(data.unique("gamma"))
+    first = int(np.argmin(np.abs(np.log(np.array(gammas) / 2.0))))
+    x = Axis("ridge λ", 1e-3, 30.0, log=True, ticks=(1e-3, 0.1, 10.0))
+    low = max(1e-2, 0.8 * theory["error"].min())
+    y = Axis("mean squared error", low, 1.3 * theory["error"].max(), log=True)
+    panels = []
+    for model, (title, _) in MODELS.items():
+        own, points_seen = theory.where(model=model), seen.where(model=model)
+        marks = []
+        for kind in ("test", "train"):
+            measured = points_seen.where(kind=kind)
+            marks.append(spread(measured, "ridge", "low", "high", kind, KINDS[kind]))
+        marks += [line(own.where(kind=k), "ridge", "error", k, KINDS[k]) for k in KINDS]
+        for kind in ("test", "train"):
+            measured = points_seen.where(kind=kind)
+            marks.append(points(measured, "ridge", "error", "standard_error", kind, KINDS[kind]))
+        panels.append(Panel(x, y, marks, title=title))
+    choice = Choice("gamma", "coordinates a sample, d/n", gammas, first)
+    notes = [_note(theory.where(kind="test", gamma=gamma)) for gamma in gammas]
+    return Live([choice], panels, notes, columns=3, size=(7.2, 4.0))

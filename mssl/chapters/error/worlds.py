@@ -12,7 +12,16 @@ from mssl.covariance import AR1, Covariance, Isotropic, Scaled, Spiked
 from mssl.figures.table import Table
 from mssl.results import Risk
 
-__all__ = ["MODELS", "model_of", "ridge_grid", "risk_rows", "sample_sizes", "uneven_spiked"]
+__all__ = [
+    "MODELS",
+    "SPREAD",
+    "model_of",
+    "ridge_grid",
+    "risk_rows",
+    "sample_sizes",
+    "uneven_spiked",
+    "with_spread",
+]
 
 
 def uneven_spiked(d: int) -> Spiked:
@@ -84,3 +93,33 @@ def sample_sizes(d: int, lowest: float, highest: float, points: int) -> list[int
 def ridge_grid(low: float, high: float, points: int) -> tuple[float, ...]:
     """Ridges that are evenly spread on a logarithmic axis."""
     return tuple(float(value) for value in np.geomspace(low, high, points))
+
+
+def with_spread(measured: Table, trials: int) -> Table:
+    r"""Add where single draws lie: two standard deviations of the logarithm around the mean.
+
+    .. math:: \bar{\mathcal E}\,e^{\pm 2\sigma/\bar{\mathcal E}}, \qquad
+              \sigma = \sqrt{T}\;\text{standard error}
+
+    Parameters
+    ----------
+    measured : Table
+        With columns ``error`` and ``standard_error``, which is NaN for theory.
+    trials : int
+        T, the number of draws averaged.
+
+    Returns
+    -------
+    Table
+        With two more columns, ``low`` and ``high``.
+    """
+    error = measured["error"]
+    factor = np.exp(2.0 * np.sqrt(trials) * measured["standard_error"] / error)
+    return Table({**measured.columns, "low": error / factor, "high": error * factor})
+
+
+#: What the columns of ``with_spread`` mean.
+SPREAD = {
+    "low": "lower end of where single draws lie, two standard deviations below the mean",
+    "high": "upper end of where single draws lie, two standard deviations above the mean",
+}

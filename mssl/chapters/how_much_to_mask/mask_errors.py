@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mssl.chapters.how_much_to_mask.worlds import RATES, WORLDS
 from mssl.covariance import AR1, Covariance, Diagonal, Scaled, Spiked
+from mssl.figures.live import Axis, Choice, Live, Panel, line, points, spread
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
-from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table, table_of
 from mssl.masks import Bernoulli
 from mssl.regression import hidden_error
 from mssl.results import mean_and_error
-from mssl.simulation import explicit_mask_moments, masked_risk_of, run_trials
+from mssl.simulation import explicit_mask_moments, masked_risk_of, run_trials, simulate_risk
 from mssl.theory import SSRTheory
 
 KINDS = ("test_error", "rescaled_error", "full_view_error", "train_error")
 
+# More rates at which single draws are looked at, without drawing masks.
+DRAWN_RATES = (0.3, 0.85)
+
+RIDGES = (0.01, 0.03, 0.1, 0.3, 1.0)
+
 LOOKS = {
     "test_error": ("test", "at the training rate"),
-    "rescaled_error": ("best_ridge", r"$q\hat A$, all others visible"),
-    "full_view_error": ("ar1", r"$\hat A$, all others visible"),
+    "rescaled_error": ("best_ridge", "qÂ, all others visible"),
+    "full_view_error": ("ar1", "Â, all others visible"),
     "train_error": ("train", "training, at its rate"),
 }
 
@@ -47,20 +51,33 @@ def _explicit(model, n, ridges, rate, half, trials, rng):
     return run_trials(trial, trials, rng, n_jobs=1)
 
 
-_error_table = table_of("world", "witness", "kind", "rate", "error", "standard_error")
+_error_table = table_of(
+    "world", "witness", "kind", "ridge", "rate", "error", "low", "high", "standard_error"
+)
 _twin_table = table_of("model", "rate", "ridge", "kind", "theory", "measured", "standard_error")
 
 
-def _errors_unit(rng, *, world, d, n, ridge, half, trials, rates) -> Table:
-    model, rows = WORLDS[world](d), []
+def _errors_unit(rng, *, world, d, n, ridges, half, trials, rates) -> Table:
+    model, rows, nothing = WORLDS[world](d), [], (np.nan, np.nan)
     for rate in rates:
-        risk = SSRTheory(model, n, ridge, rate).risk
-        rows += [("theory", kind, rate, getattr(risk, kind), np.nan) for kind in KINDS]
+        for ridge in ridges:
+            risk = SSRTheory(model, n, ridge, rate).risk
+            rows += [("theory", k, ridge, rate, getattr(risk, k), *nothing, np.nan) for k in KINDS]
     for rate in RATES:
-        mean, spread = mean_and_error(_explicit(model, n, [ridge], rate, half, trials, rng))
-        rows += [
-            ("measured", k, rate, m, e) for k, m, e in zip(KINDS, mean[0], spread[0], strict=True)
-        ]
+        means, errors = mean_and_error(_explicit(model, n, ridges, rate, half, trials, rng))
+        for ridge, mean, error in zip(ridges, means, errors, strict=True):
+            rows += [
+                ("measured", k, ridge, rate, m, *nothing, e)
+                for k, m, e in zip(KINDS, mean, error, strict=True)
+            ]
+    for rate in (*RATES, *DRAWN_RATES):
+        risks = simulate_risk(model, n, ridges, mask_rate=rate, trials=trials, rng=rng)
+        for ridge, risk in zip(ridges, risks, strict=True):
+            for kind in KINDS:
+                mean, error = getattr(risk, kind), getattr(risk.standard_error, kind)
+                factor = np.exp(2.0 * np.sqrt(trials) * error / mean)
+                ends = (mean / factor, mean * factor)
+                rows.append(("draws", kind, ridge, rate, mean, *ends, error))
     return _error_table(world, *zip(*rows, strict=True))
 
 
@@ -116,7 +133,7 @@ def compute_mask_errors(run: Run) -> Table:
     setting = {
         "d": d,
         "n": 3 * d // 2,
-        "ridge": 0.1,
+        "ridges": RIDGES,
         "half": run.pick(test=4, quick=12, paper=32),
         "trials": run.pick(test=2, quick=6, paper=12),
         "rates": np.linspace(0.02, 0.9, run.pick(test=4, quick=15, paper=45)).tolist(),
@@ -124,34 +141,56 @@ def compute_mask_errors(run: Run) -> Table:
     return run.map("errors", _errors_unit, [{"world": w, **setting} for w in WORLDS])
 
 
+def _note(rows: Table) -> str:
+    """The best rate of the rescaled predictor in each world, on the grid of the lines."""
+    words = []
+    for world, own in rows.groups("world"):
+        least = int(np.argmin(own["error"]))
+        words.append(f"{own['rate'][least]:.2f} with {world} ({own['error'][least]:.2f})")
+    return f"Mask rate of the least error of qÂ: {', '.join(words)}."
+
+
 @figure(
     "mask_errors",
     compute=compute_mask_errors,
     title="Errors against the mask rate",
-    alt="Two panels, equal and unequal variances, with four curves over the mask rate. The error "
-    "at the training rate and the training error rise towards the variance as the rate grows. With "
-    "all others visible the rescaled predictor is best at a small or middle rate and changes "
-    "slowly, while the predictor as it is becomes far worse at high rates. Points of explicit "
-    "masks lie on all curves.",
-    caption="Mean error per coordinate against the mask rate, ridge 0.1, $n = 1.5\\,d$, mean "
-    "variance 1. Lines: theory. Points: training on masks that are really drawn, extrapolated to "
-    "infinitely many masks; bars are one standard error. One curve leaves the left panel.",
+    alt="Two panels, equal and unequal variances, with four curves over the mask rate that follow "
+    "a slider on the ridge. The error at the training rate and the training error rise towards the "
+    "variance as the rate grows. With all others visible the rescaled predictor is best at a small "
+    "or middle rate and changes slowly, while the predictor as it is becomes far worse at high "
+    "rates. Points of explicit masks lie on all curves.",
+    caption="Mean error per coordinate against the mask rate $p = 1 - q$, $n = 1.5\\,d$, mean "
+    "variance 1; the slider sets the ridge, which is 0.1 at first. Lines: theory. Points: training "
+    "on masks that are really drawn, extrapolated to infinitely many masks, with one standard "
+    "error. Shaded bars: where single draws of the rows lie, two standard deviations to either "
+    "side. One curve leaves the left panel.",
     chapter="how_much_to_mask",
     seed=17002,
-    missing=("standard_error",),
+    missing=("standard_error", "low", "high"),
+    columns={
+        "low": "lower end of where single draws lie, two standard deviations below the mean",
+        "high": "upper end of where single draws lie, two standard deviations above the mean",
+    },
+    live=True,
 )
-def draw_mask_errors(data: Table) -> Figure:
-    """Draw one panel a world."""
-    fig = Figure(figsize=(5.6, 3.6))
-    axes = fig.subplots(1, 2, sharey=True)
-    for ax, (world, rows) in zip(axes, data.groups("world"), strict=True):
-        for kind, (look, label) in LOOKS.items():
-            line = rows.where(witness="theory", kind=kind)
-            theory_line(ax, line["rate"], line["error"], look, label)
-            points = rows.where(witness="measured", kind=kind)
-            measured(ax, points["rate"], points["error"], points["standard_error"], look)
-        ax.set(title=world, xlabel="mask rate $p$", xlim=(0, 0.92), ylim=(0, 1.5))
-    axes[0].set_ylabel("mean squared error")
-    handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, loc="outside lower center", ncols=2)
-    return fig
+def live_mask_errors(data: Table) -> Live:
+    """One panel a world; a slider on the ridge."""
+    panels = []
+    for world, rows in data.groups("world"):
+        marks = []
+        for witness in ("draws", "theory", "measured"):
+            for kind, (look, name) in LOOKS.items():
+                own = rows.where(witness=witness, kind=kind)
+                if witness == "draws":
+                    marks.append(spread(own, "rate", "low", "high", look, name))
+                elif witness == "theory":
+                    marks.append(line(own, "rate", "error", look, name))
+                else:
+                    marks.append(points(own, "rate", "error", "standard_error", look, name))
+        x = Axis("mask rate p", 0.0, 0.92, ticks=(0, 0.2, 0.4, 0.6, 0.8))
+        panels.append(Panel(x, Axis("mean squared error", 0.0, 1.5), marks, title=world))
+    ridges = data.unique("ridge")
+    theory = data.where(witness="theory", kind="rescaled_error")
+    notes = [_note(theory.where(ridge=ridge)) for ridge in ridges]
+    return Live([Choice("ridge", "ridge λ", ridges, ridges.index(0.1))], panels, notes, columns=2,
+                size=(6.4, 4.2))  # fmt: skip

@@ -10,6 +10,7 @@ from mssl.chapters.drawing import attention_scale, draw_attention
 from mssl.chapters.vit_contrastive.maps import cells_of, states_of
 from mssl.chapters.vit_contrastive.worlds import PENALTY, TEMPERATURE
 from mssl.chapters.worlds import setting
+from mssl.figures.live import Axis, Choice, Live, Panel, cells
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import FREE_LAYOUT
@@ -17,6 +18,7 @@ from mssl.figures.table import Table
 from mssl.vit import MAE, Contrastive
 
 _COURSES = {"reconstruction": (MAE(), 8.0), "contrast": (Contrastive(TEMPERATURE, PENALTY), 100.0)}
+_QUERIES = ("local", "global")
 
 
 def _moving_unit(rng, *, steps) -> Table:
@@ -46,11 +48,22 @@ def compute_moving(run: Run) -> Table:
     return run.map("moving", _moving_unit, [{"steps": steps}])
 
 
-def _moving_labels(data: Table) -> list[str]:
-    one, two = (data.where(objective=word).unique("time") for word in _COURSES)
-    return [
-        f"time {a:g} of reconstruction, {b:g} of contrast" for a, b in zip(one, two, strict=True)
-    ]
+def _draw_moment(data: Table, frame: int) -> Figure:
+    """Draw one moment: both patches under both objectives."""
+    fig = Figure(figsize=(4.6, 5.4), layout=FREE_LAYOUT)
+    axes = fig.subplots(2, 2)
+    fig.subplots_adjust(left=0.09, right=0.98, bottom=0.17, top=0.94, wspace=0.06, hspace=0.06)
+    shown = None
+    for column, word in zip(axes.T, _COURSES, strict=True):
+        for ax, query in zip(column, _QUERIES, strict=True):
+            cell = data.where(objective=word, query=query, frame=data.unique("frame")[frame])
+            shown = draw_attention(ax, cell, "place")
+        column[0].set_title(word)
+    axes[0, 0].set_ylabel("local patch")
+    axes[1, 0].set_ylabel("global patch")
+    assert shown is not None  # there are two courses
+    attention_scale(fig, shown, cax=fig.add_axes((0.2, 0.115, 0.67, 0.022)))
+    return fig
 
 
 @figure(
@@ -65,26 +78,33 @@ def _moving_labels(data: Table) -> list[str]:
     caption="Attention of a masked local patch (above) and of a masked global patch (below) of "
     "one image, each marked by a cross, along training by masked reconstruction (left) and by "
     "contrast (right), positive gap, positions free. Purple is less than uniform, orange more. "
-    "Times differ: a unit of time is worth less in contrast.",
+    "Times differ: a unit of time is worth less in contrast. Without the slider: the end.",
     chapter="vit_contrastive",
     seed=8104,
-    frames=_moving_labels,
+    live=True,
 )
-def draw_moving(data: Table, frame: int | None = None) -> Figure:
-    """Draw one moment: both patches under both objectives."""
+def live_moving(data: Table) -> Live:
+    """Both patches under both objectives, at one moment after the other."""
     frames = data.unique("frame")
-    frame = len(frames) - 1 if frame is None else frame
-    fig = Figure(figsize=(4.6, 5.4), layout=FREE_LAYOUT)
-    axes = fig.subplots(2, 2)
-    fig.subplots_adjust(left=0.09, right=0.98, bottom=0.17, top=0.94, wspace=0.06, hspace=0.06)
-    shown = None
-    for column, word in zip(axes.T, _COURSES, strict=True):
-        for ax, query in zip(column, ("local", "global"), strict=True):
-            cell = data.where(objective=word, query=query, frame=frames[frame])
-            shown = draw_attention(ax, cell, "place")
-        column[0].set_title(word)
-    axes[0, 0].set_ylabel("local patch")
-    axes[1, 0].set_ylabel("global patch")
-    assert shown is not None  # there are two courses
-    attention_scale(fig, shown, cax=fig.add_axes((0.2, 0.115, 0.67, 0.022)))
-    return fig
+    uniform = len(data.where(frame=frames[0], objective="contrast", query="local"))
+    relative = Table({**data.columns, "attention": uniform * data["attention"]})
+    scale = Axis("attention relative to uniform", 0.1, 10.0, log=True, ticks=(0.1, 0.3, 1, 3, 10))
+    panels = [
+        Panel(
+            Axis("patches", 0.0, 1.0),
+            scale,
+            [cells(relative.where(objective=word, query=query), "attention", "area", "place")],
+            title=f"{query}: {word}",
+        )
+        for query in _QUERIES
+        for word in _COURSES
+    ]
+    times = [data.where(objective=word).unique("time") for word in _COURSES]
+    choice = Choice(
+        "frame",
+        "time t of training, steps times learning rate",
+        frames,
+        len(frames) - 1,
+        [f"{a:g} of reconstruction, {b:g} of contrast" for a, b in zip(*times, strict=True)],
+    )
+    return Live([choice], panels, columns=2, still=lambda frame: _draw_moment(data, frame))
