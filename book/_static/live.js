@@ -114,8 +114,8 @@
       make("rect", {
         x: short((i % side) * step),
         y: short(Math.floor(i / side) * step),
-        width: short(step + 0.2), // or the ground shines through
-        height: short(step + 0.2),
+        width: short(step),
+        height: short(step),
         fill: colors[Math.round(Math.min(Math.max(level(value), 0), colors.length - 1))],
       }),
     );
@@ -175,6 +175,7 @@
       return [made, y0 + width + 8];
     }
     head(panel.y.label);
+    y0 += 4;
     const margin = 10 + 0.6 * FONT * Math.max(...panel.y.ticks.map((tick) => tick[1].length));
     const [plot, height] = [width - margin - 8, Math.min(Math.max(0.62 * width, 190), 300)];
     const x = scale(panel.x, 0, plot);
@@ -231,7 +232,7 @@
     for (const mark of table.panels.flatMap((panel) => panel.marks)) {
       if (!mark.name) continue;
       const known = names.get(mark.name) ?? new Map();
-      names.set(mark.name, known.set(mark.shape, mark));
+      names.set(mark.name, known.set(mark.shape === "span" ? "band" : mark.shape, mark));
     }
     const x = (value) => value;
     const sample = {

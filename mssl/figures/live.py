@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -155,7 +156,7 @@ class Axis:
         return [float(f"{t:.10g}") for t in found if low - slack <= t <= high]
 
     def rounded(self, values: Iterable[float]) -> list[float | None]:
-        """Values to what can be seen on the axis; None for NaN and for what has no place."""
+        """Return `values` as far as they are seen on the axis; None for what is not finite."""
         return [self._rounded(float(value)) for value in values]
 
     def _rounded(self, value: float) -> float | None:
@@ -382,7 +383,7 @@ class Live:
             words.append(f"{choice.label}: {choice.says[own]}")
         return ", ".join(reversed(words))
 
-    def table(self) -> dict[str, object]:
+    def table(self) -> dict[str, Any]:
         """Return all that the page needs to draw it, as JSON has it; numbers as far as seen."""
         return {
             "choices": [
@@ -406,7 +407,7 @@ class Live:
             return []
         return [to_hex(matplotlib.colormaps[CELLS](share)) for share in np.linspace(0, 1, 41)]
 
-    def _panel(self, panel: Panel) -> dict[str, object]:
+    def _panel(self, panel: Panel) -> dict[str, Any]:
         return {
             "title": panel.title,
             "x": _axis(panel.x),
@@ -414,7 +415,7 @@ class Live:
             "marks": [self._mark(mark, panel) for mark in panel.marks],
         }
 
-    def _mark(self, mark: Mark, panel: Panel) -> dict[str, object]:
+    def _mark(self, mark: Mark, panel: Panel) -> dict[str, Any]:
         kind = KINDS[mark.kind]
         along, _ = _ALONG[mark.shape]
         by_frame = [mark.at(chosen) for chosen in self._frames]
@@ -444,7 +445,7 @@ def _short(values: np.ndarray, digits: int = 2) -> list[float | None]:
     return [float(f"{v:.{digits}g}") if math.isfinite(v) else None for v in values.tolist()]
 
 
-def _axis(axis: Axis) -> dict[str, object]:
+def _axis(axis: Axis) -> dict[str, Any]:
     return {
         "label": axis.label,
         "low": axis.low,

@@ -95,14 +95,17 @@ def compute_overlap_methods(run: Run) -> Table:
     )
 
 
+def _onset(own: Table) -> str:
+    """From which strength on a method detects, on the grid of its line."""
+    found = own["strength"][own["overlap"] > 0]
+    return f"{found.min():.2g}" if found.size else f"above {own['strength'].max():.2g}"
+
+
 def _note(rows: Table) -> str:
-    """From which strength on each method detects, on the grid of the lines."""
+    """From which strength on each method detects, at both ratios d/n."""
     words = []
     for gamma, part in rows.groups("panel"):
-        found = [
-            f"{NAMES[method]} {own['strength'][np.argmax(own['overlap'] > 0)]:.2g}"
-            for method, own in part.groups("method")
-        ]
+        found = [f"{NAMES[method]} {_onset(own)}" for method, own in part.groups("method")]
         words.append(f"at d/n = {gamma:.3g}: {', '.join(found)}")
     return f"Detected from strength, {'; '.join(words)}."
 

@@ -97,7 +97,7 @@ def _note(rows: Table) -> str:
     "until it is gone; with the best ridge at each d/n the error rises monotonically and stays "
     "lowest.",
     caption="Test error against $d/n$ for an AR(1) process, correlation 0.8. Blue: at the ridge "
-    "of the slider, $10^{-6}$ at first; faint: at the ridges $10^{-6}$, 0.01 and 0.1. Green: the "
+    "of the slider, 1e-6 at first; faint: at the ridges 1e-6, 0.01 and 0.1. Green: the "
     "ridge that theory finds best at each $d/n$. Lines: theory; points: mean of independent trials "
     "with one standard error; shaded bars: where single draws of this size lie, two standard "
     "deviations to either side. There are no points for the smallest ridges close to $d = n$, "

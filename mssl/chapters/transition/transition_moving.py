@@ -130,8 +130,8 @@ def _note(strength: float, threshold: float, seen: float, predicted: float) -> s
     "the learned $\\hat A$ (bars), the largest of them (triangle), the density of the noise in the "
     "limit (line) and, above the threshold, the place of the largest one in the limit (dashed). "
     "Second panel: squared cosine of the signal with $v$, $\\hat Av = av$, for the largest $a$. "
-    "Shaded: from the least to the largest of 20 other draws of 300 coordinates. Near the "
-    "threshold they lie off the limit.",
+    "Shaded: from the least to the largest of 20 other draws of 300 coordinates. "
+    "Shortly above the threshold some of them are still inside the bulk.",
     chapter="transition",
     seed=6001,
     columns={
