@@ -110,22 +110,24 @@
     const side = Math.round(Math.sqrt(values.length));
     const step = width / side;
     const level = scale({ low, high, log: true }, 0, colors.length - 1);
-    const squares = values.map((value, i) =>
-      make("rect", {
-        x: short((i % side) * step),
-        y: short(Math.floor(i / side) * step),
-        width: short(step),
-        height: short(step),
+    const edge = (k) => Math.round(k * step); // whole pixels, or the ground shines through
+    const squares = values.map((value, i) => {
+      const [row, column] = [Math.floor(i / side), i % side];
+      return make("rect", {
+        x: edge(column),
+        y: edge(row),
+        width: edge(column + 1) - edge(column),
+        height: edge(row + 1) - edge(row),
         fill: colors[Math.round(Math.min(Math.max(level(value), 0), colors.length - 1))],
-      }),
-    );
+      });
+    });
     const borders = values.map((_, i) => {
       const [row, column] = [Math.floor(i / side), i % side];
       const right = column + 1 < side && areas[i] !== areas[i + 1];
       const below = row + 1 < side && areas[i] !== areas[i + side];
       return (
-        (right ? `M${short((column + 1) * step)} ${short(row * step)}v${short(step)}` : "") +
-        (below ? `M${short(column * step)} ${short((row + 1) * step)}h${short(step)}` : "")
+        (right ? `M${edge(column + 1)} ${edge(row)}V${edge(row + 1)}` : "") +
+        (below ? `M${edge(column)} ${edge(row + 1)}H${edge(column + 1)}` : "")
       );
     });
     const [row, column] = [Math.floor(places[0] / side), places[0] % side];

@@ -73,6 +73,13 @@ def scriptless(chromium, site):
     context.close()
 
 
+def live_of(entry):
+    """The figure as the file of its data, which readers download, has it."""
+    live = entry.moving(Table.from_csv((FILES / f"{entry.name}.csv").read_text("utf-8")))
+    assert live is not None
+    return live
+
+
 def table_in(entry):
     """The table that stands in the page beside a figure."""
     page = (SITE / f"{page_of(entry)}.html").read_text("utf-8")
@@ -85,9 +92,8 @@ def table_in(entry):
 @built
 @each
 def test_the_table_in_the_page_is_small_and_that_of_the_file(entry):
-    data = Table.from_csv((FILES / f"{entry.name}.csv").read_text("utf-8"))
     text = table_in(entry)
-    assert text == table_for_page(entry.moving(data))
+    assert text == table_for_page(live_of(entry))
     assert len(text.encode()) < LARGEST_TABLE
 
 
@@ -117,8 +123,7 @@ def test_the_first_frame_is_drawn_where_the_data_are(entry, desk):
     assert figure.locator(".mssl-live > svg").is_visible()
     assert not figure.locator(".mssl-picture").is_visible()
     assert figure.locator(".mssl-live svg path, .mssl-live svg rect").count() > 20
-    data = Table.from_csv((FILES / f"{entry.name}.csv").read_text("utf-8"))
-    live = entry.moving(data)
+    live = live_of(entry)
     for (panel, marks), drawn in zip(live.frame(live.first), figure.evaluate(DRAWN), strict=False):
         lines = [columns for mark, columns in marks if mark.shape == "line"]
         assert len(lines) == len(drawn)
@@ -136,7 +141,7 @@ def test_keys_move_it_and_it_says_where_it_stands(entry, desk):
     figure = desk.open(entry)
     table = json.loads(table_in(entry))
     choice = table["choices"][0]
-    slider = figure.get_by_label(choice["label"])
+    slider = figure.get_by_label(choice["label"], exact=True)
     picture, output = figure.locator(".mssl-live > svg"), figure.locator(".mssl-control output")
     seen = {}
     for key in ("Home", "ArrowRight", "ArrowRight", "ArrowLeft", "End"):
