@@ -80,11 +80,15 @@ def compute_double_descent(run: Run) -> Table:
 
 
 def _note(rows: Table) -> str:
-    """Where the curve of one ridge is highest."""
-    peak = int(np.argmax(rows["error"]))
-    if peak == int(np.argmax(rows["gamma"])):
-        return f"No peak: the test error rises all the way to {rows['error'][peak]:.2g}."
-    return f"Peak of the test error: {rows['error'][peak]:.3g} at d/n = {rows['gamma'][peak]:.2f}."
+    """Where the curve of one ridge has its highest peak, if it has one."""
+    order = np.argsort(rows["gamma"])
+    gamma, error = rows["gamma"][order], rows["error"][order]
+    inner = error[1:-1]
+    peaks = 1 + np.flatnonzero((inner > error[:-2]) & (inner > error[2:]))
+    if not peaks.size:
+        return f"No peak: the test error rises all the way to {error[-1]:.2f}."
+    peak = peaks[np.argmax(error[peaks])]
+    return f"Peak of the test error: {error[peak]:.3g} at d/n = {gamma[peak]:.2f}."
 
 
 @figure(

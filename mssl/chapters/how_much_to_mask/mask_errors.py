@@ -146,7 +146,8 @@ def _note(rows: Table) -> str:
     words = []
     for world, own in rows.groups("world"):
         least = int(np.argmin(own["error"]))
-        words.append(f"{own['rate'][least]:.2f} with {world} ({own['error'][least]:.2f})")
+        most = "at most " if least == 0 else ""
+        words.append(f"{most}{own['rate'][least]:.2f} with {world} ({own['error'][least]:.2f})")
     return f"Mask rate of the least error of qÂ: {', '.join(words)}."
 
 
