@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -210,7 +210,7 @@ class Mark:
         """Its colour on white."""
         return shade(self.kind, self.level).lower()
 
-    def at(self, chosen: dict[str, object]) -> list[np.ndarray]:
+    def at(self, chosen: Mapping[str, object]) -> list[np.ndarray]:
         """Its columns at one frame, where each choice has the value `chosen`."""
         keep = np.ones(len(self.rows), dtype=bool)
         for column, value in chosen.items():
@@ -337,7 +337,7 @@ class Live:
     columns: int = 1
     size: tuple[float, float] = (6.4, 4.2)
     still: Callable[[int], Figure] | None = field(default=None, repr=False)
-    _frames: list[dict[str, object]] = field(init=False, repr=False, compare=False)
+    _frames: list[Mapping[str, object]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.choices:

@@ -36,23 +36,31 @@ def draw_still(live: Live, frame: int | None = None) -> Figure:
     fig = Figure(figsize=live.size)
     lines = -(-len(live.panels) // live.columns)
     axes = fig.subplots(lines, live.columns, squeeze=False).ravel()
-    handles = {}
-    for ax, (panel, marks) in zip(axes, live.frame(frame), strict=False):
+    samples: dict[str, list] = {}
+    for k, (ax, (panel, marks)) in enumerate(zip(axes, live.frame(frame), strict=False)):
         for mark, columns in marks:
             if columns[0].size:
                 _DRAW[mark.shape](ax, mark, columns)
-        _dress(ax, panel)
-        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
-            handles.setdefault(name, handle)
-    if handles:
-        fig.legend(handles.values(), handles, loc="outside lower center", ncols=2)
+        _dress(ax, panel, inner=k % live.columns > 0 and panel.y == live.panels[k - 1].y)
+        for sample, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            known = samples.setdefault(name, [])
+            if type(sample) not in map(type, known):
+                known.append(sample)
+    if samples:
+        # One entry a name; marks that share it are drawn over each other.
+        every = (mark.name for panel in live.panels for mark in panel.marks)
+        names = [name for name in dict.fromkeys(every) if name in samples]
+        handles = [tuple(samples[name]) for name in names]
+        fig.legend(handles, names, loc="outside lower center", ncols=2)
     return fig
 
 
-def _dress(ax: Axes, panel: Panel) -> None:
+def _dress(ax: Axes, panel: Panel, inner: bool) -> None:
     ax.set_title(panel.title)
     for axis, own, name in ((panel.x, ax.xaxis, "x"), (panel.y, ax.yaxis, "y")):
         _dress_axis(ax, axis, own, name)
+    if inner:  # the panel before has the same axis
+        ax.set_ylabel("")
 
 
 def _dress_axis(ax: Axes, axis: Axis, own, name: str) -> None:
@@ -81,11 +89,13 @@ def _band(ax: Axes, mark: Mark, columns: _Columns) -> None:
 
 def _spread(ax: Axes, mark: Mark, columns: _Columns) -> None:
     color = shade(mark.kind, mark.level)
-    ax.vlines(*columns, color=color, alpha=0.3, linewidth=7, label=mark.name, zorder=1)
+    x, low, high = columns
+    ax.vlines(x, low, high, color=color, alpha=0.3, linewidth=7, label=mark.name, zorder=1)
 
 
 def _bars(ax: Axes, mark: Mark, columns: _Columns) -> None:
-    histogram(ax, *columns, mark.kind, mark.name)
+    left, right, height = columns
+    histogram(ax, left, right, height, mark.kind, mark.name)
 
 
 def _rule(ax: Axes, mark: Mark, columns: _Columns) -> None:

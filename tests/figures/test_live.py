@@ -231,7 +231,7 @@ def close(told, values, own, mark, k):
     assert len(told) == len(values), mark
     finite = np.isfinite(values)
     assert np.array_equal(np.isfinite(told), finite)
-    axis = own.x if k == 0 else own.y
+    axis = own.x if k < {"bars": 2, "span": 2, "cells": 0}.get(mark.shape, 1) else own.y
     off = np.abs(told - values)[finite]
     if mark.shape == "points" and k == 2:
         assert np.all(off <= 0.051 * np.abs(values[finite]))

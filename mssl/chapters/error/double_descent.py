@@ -139,7 +139,7 @@ def live_double_descent(data: Table) -> Live:
         line(theory, "gamma", "error", "test", "ridge of the slider"),
         points(seen, "gamma", "error", "standard_error", "test", "ridge of the slider"),
     ]  # fmt: skip
-    x = Axis("d/n, coordinates a sample", 0.2, 8.0, log=True)
+    x = Axis("d/n, coordinates a sample", 0.19, 8.7, log=True)
     y = Axis("test error", 0.8 * bayes["error"].min(), top, log=True)
     choice = Choice(
         "ridge", "ridge λ", ridges, texts=[f"{ridge:g}".replace("e-0", "e-") for ridge in ridges]

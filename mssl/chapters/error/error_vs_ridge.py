@@ -95,7 +95,7 @@ def live_error_vs_ridge(data: Table) -> Live:
     theory, seen = data.where(witness="theory"), data.where(witness="measured")
     gammas = sorted(data.unique("gamma"))
     first = int(np.argmin(np.abs(np.log(np.array(gammas) / 2.0))))
-    x = Axis("ridge λ", 1e-3, 30.0, log=True, ticks=(1e-3, 0.1, 10.0))
+    x = Axis("ridge λ", 7e-4, 43.0, log=True, ticks=(1e-3, 0.1, 10.0))
     low = max(1e-2, 0.8 * theory["error"].min())
     y = Axis("mean squared error", low, 1.3 * theory["error"].max(), log=True)
     panels = []
