@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -50,7 +51,7 @@ def draw_still(live: Live, frame: int | None = None) -> Figure:
         # One entry a name; marks that share it are drawn over each other.
         every = (mark.name for panel in live.panels for mark in panel.marks)
         names = [name for name in dict.fromkeys(every) if name in samples]
-        handles = [tuple(samples[name]) for name in names]
+        handles: list[Any] = [tuple(samples[name]) for name in names]  # Matplotlib overlays them
         fig.legend(handles, names, loc="outside lower center", ncols=2)
     return fig
 
