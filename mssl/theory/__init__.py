@@ -1,6 +1,7 @@
 """Theory: deterministic equivalents of masked regression, as numbers."""
 
 from .atoms import Atom
+from .bayes_limit import BayesSpike, bayes_limit, bayes_spike, bayes_spikes, state_evolution
 from .best import (
     OptimalMasking,
     OptimalRidge,
@@ -31,6 +32,7 @@ from .weighted import WeightedEquivalent
 
 __all__ = [
     "Atom",
+    "BayesSpike",
     "CoefficientSpectrum",
     "DiagonalReplacement",
     "EllipticalRisk",
@@ -47,6 +49,9 @@ __all__ = [
     "SpikedEquivalent",
     "WeightedEquivalent",
     "bayes_error_by_coordinate",
+    "bayes_limit",
+    "bayes_spike",
+    "bayes_spikes",
     "critical_strength",
     "diagonal_replacement_bound",
     "elliptical_risk",
@@ -61,4 +66,5 @@ __all__ = [
     "solve_kappa",
     "solve_masked",
     "split_spikes",
+    "state_evolution",
 ]
