@@ -11,14 +11,21 @@ Masked regression has :math:`Q = (S + \lambda)^{-1}`, the best linear predictor
 """
 
 from .directions import METHODS, Directions, leading_directions
+from .message_passing import AMPSpike, amp_spike
 from .precisions import factor_precision, masked_predictor, pca_precision, precision_error
+from .unequal_noise import diagonal_deletion, heteropca, whitened_pca
 
 __all__ = [
     "METHODS",
+    "AMPSpike",
     "Directions",
+    "amp_spike",
+    "diagonal_deletion",
     "factor_precision",
+    "heteropca",
     "leading_directions",
     "masked_predictor",
     "pca_precision",
     "precision_error",
+    "whitened_pca",
 ]
