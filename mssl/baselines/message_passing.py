@@ -113,7 +113,7 @@ def amp_spike(
 
     Where it stands still, :math:`\|\hat v\|^2/n + 1/(1 + a) = 1` in the limit, and both steps say
     that :math:`\hat u` is :math:`(g/(g + c))^{1/2}` times an eigenvector of S with the weights
-    :math:`1/(g(g + c))`, where now :math:`c = \theta n/d`.
+    :math:`1/(g(g + c))`, where now :math:`c = \theta n/d`: see :func:`mssl.theory.optimal_weights`.
 
     Its squared cosine with u after each step follows
     :func:`mssl.theory.state_evolution`, and ends at that of :func:`mssl.theory.bayes_limit`.

@@ -29,6 +29,12 @@ from .spectrum import Spectrum
 from .spikes import SpikedEquivalent, split_spikes
 from .threshold import critical_strength
 from .weighted import WeightedEquivalent
+from .weighted_pca import (
+    WeightedPCASpike,
+    WeightedPCATheory,
+    optimal_readout,
+    optimal_weights,
+)
 
 __all__ = [
     "Atom",
@@ -48,6 +54,8 @@ __all__ = [
     "Spike",
     "SpikedEquivalent",
     "WeightedEquivalent",
+    "WeightedPCASpike",
+    "WeightedPCATheory",
     "bayes_error_by_coordinate",
     "bayes_limit",
     "bayes_spike",
@@ -62,7 +70,9 @@ __all__ = [
     "optimal_mask_rate",
     "optimal_masked_ridge",
     "optimal_masking",
+    "optimal_readout",
     "optimal_ridge",
+    "optimal_weights",
     "solve_kappa",
     "solve_masked",
     "split_spikes",

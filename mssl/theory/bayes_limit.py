@@ -6,7 +6,8 @@ entries and :math:`\alpha = n/d` samples a coordinate, everything follows from o
 .. math:: q = \frac{s}{1 + s}, \qquad
           s = \theta\,\Big\langle \frac{\alpha\theta q}{g\,(g + \alpha\theta q)} \Big\rangle,
 
-the part of the variance of the samples' scores that the data tell. Message passing attains it.
+the part of the variance of the samples' scores that the data tell. Message passing attains it,
+and so does PCA with the right weights (:func:`mssl.theory.optimal_weights`).
 """
 
 from __future__ import annotations
