@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from . import theory as theory
     from . import validation as validation
     from . import vit as vit
+    from . import weighted_pca as weighted_pca
     from .estimation import estimate_best_ridge, estimate_risk, estimate_spikes
     from .exceptions import AccuracyWarning, ConvergenceError
     from .imputation import MaskedImputer
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         optimal_ridge,
         solve_kappa,
     )
+    from .weighted_pca import WeightedPCA
 
 __all__ = [
     "AccuracyWarning",
@@ -48,6 +50,7 @@ __all__ = [
     "PCATheory",
     "Risk",
     "SSRTheory",
+    "WeightedPCA",
     "__version__",
     "elliptical_risk",
     "estimate_best_ridge",
@@ -74,6 +77,7 @@ _HOMES = {
     "PCATheory": "theory",
     "Risk": "results",
     "SSRTheory": "theory",
+    "WeightedPCA": "weighted_pca",
     "elliptical_risk": "theory",
     "estimate_best_ridge": "estimation",
     "estimate_risk": "estimation",

@@ -8,13 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from mssl import MaskedImputer, MaskedRegression, MaskedRegressionCV
+from mssl import MaskedImputer, MaskedRegression, MaskedRegressionCV, WeightedPCA
 from mssl.baselines import (
+    amp_spike,
+    diagonal_deletion,
     factor_precision,
+    heteropca,
     leading_directions,
     masked_predictor,
     pca_precision,
     precision_error,
+    whitened_pca,
 )
 from mssl.covariance import Dense
 from mssl.estimation import (
@@ -144,6 +148,47 @@ def test_neither_rows_nor_columns_have_an_order(kind, seed, shape):
     rng = np.random.default_rng(seed)
     rows, order = rng.permutation(shape[0]), rng.permutation(shape[1])
     assert_same(of(X[rows][:, order]), of(X)[np.ix_(order, order)])
+
+
+# Of each method, the powers of the unit that filter, symmetric and pattern are divided by.
+UNEQUAL_NOISE = {
+    "diagonal deletion": ((0, 0, 0), lambda X, _unit: diagonal_deletion(X, 2)),
+    "heteropca": ((0, 0, 0), lambda X, _unit: heteropca(X, 1, tol=1e-10)),
+    "whitened": ((1, 0, -1), lambda X, _unit: whitened_pca(X, 2)),
+    "oracle": (
+        (1, 0, -1),
+        lambda X, unit: whitened_pca(X, 2, noise_variances=unit**2 * np.linspace(1, 2, 8)),
+    ),
+    "message passing": (
+        (2, 1, 0),
+        lambda X, unit: [
+            amp_spike(X, unit**2 * np.linspace(1, 2, 8), 8 * unit**2, rng=0, tol=1e-12)
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNEQUAL_NOISE)
+@few(8)
+@given(seed=SEEDS, unit=UNITS)
+def test_directions_in_unequal_noise_do_not_turn(kind, seed, unit):
+    X, (powers, of) = table(seed, (60, 8)), UNEQUAL_NOISE[kind]
+    for a, b in zip(of(X, 1.0), of(unit * X, unit), strict=True):
+        for name, power in zip(("filter", "symmetric", "pattern"), powers, strict=True):
+            one, two = getattr(a, name), getattr(b, name) * unit**power
+            assert_same(two * np.sign(one @ two), one)
+
+
+@few(8)
+@given(seed=SEEDS, shape=SHAPES, unit=UNITS)
+def test_weighted_components_do_not_turn(seed, shape, unit):
+    X = table(seed, shape)
+    plain, ours = WeightedPCA(2).fit(X), WeightedPCA(2).fit(unit * X)
+    assert_same(ours.components_, plain.components_)
+    assert_same(ours.noise_variance_by_feature_ / unit**2, plain.noise_variance_by_feature_)
+    assert_same(ours.strengths_ / unit**2, plain.strengths_)
+    assert_same(ours.weights_ * unit**4, plain.weights_)
+    assert_same(ours.transform(unit * X) / unit, plain.transform(X))
 
 
 # Regression and what rests on it ----------------------------------------------------------------

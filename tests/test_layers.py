@@ -13,7 +13,7 @@ LAYERS = (
     ("chapters",),
     ("figures",),
     ("estimation", "baselines", "imputation", "theory", "symbolic", "vit",
-     "simulation", "data"),
+     "simulation", "data", "weighted_pca"),
     ("regression", "rows"),
     ("masks", "covariance", "results"),
     ("validation",),
