@@ -131,7 +131,8 @@ def draw_transition_overlaps(data: Table) -> Figure:
     for name, (level, style) in VECTORS.items():
         both(axes[1], name, LOOK, level, style)
         end = line.where(quantity=name)
-        direct_label(axes[1], end["strength"][-1], end["value"][-1], name, LOOK, level=level,
+        words = "symmetrised" if name == "symmetric" else name
+        direct_label(axes[1], end["strength"][-1], end["value"][-1], words, LOOK, level=level,
                      offset=(6, {"left": 5, "symmetric": -7}.get(name, 0)))  # fmt: skip
     axes[1].set_ylabel("overlap with signal")
     both(axes[2], "score", LOOK)

@@ -99,9 +99,11 @@ def compute_transition_several(run: Run) -> Table:
     "0.7 and its overlap with the weaker one falls to zero; the second eigenvector's overlap with "
     "the weaker signal rises from zero after 45 degrees.",
     caption="Two signals of strength 3 and 1.5 in noise of variances 0.3 and 3, $d/n = 2/3$, ridge "
-    "0.05. Above: $1/(1 - a)$ for the two largest eigenvalues $a$ of $\\hat A$. Below: overlaps of "
-    "the two left eigenvectors with the two signals. Lines: theory. Points: means over draws with "
-    "one standard error. Below the angle at which it appears, the second eigenvector is noise.",
+    "0.05. The stronger one has equal entries; the direction of the weaker one is turned from it "
+    "towards the vector with the signs $+,+,-,-,\\dots$. Above: $1/(1 - a)$ for the two largest "
+    "eigenvalues $a$ of $\\hat A$. Below: overlaps of the two left eigenvectors with the two "
+    "signals. Lines: theory. Points: means over draws with one standard error. Below the angle at "
+    "which it appears, the second eigenvector is noise.",
     chapter="transition",
     seed=6003,
     columns={

@@ -52,9 +52,9 @@ def score_correlation(theory: SSRTheory) -> float:
 def critical_on_few(theory: SSRTheory, variance: float, count: int) -> float:
     r"""Strength at which a signal that is flat on few equal coordinates leaves the bulk.
 
-    .. math:: \theta - \theta_\infty = \frac{\zeta g}{t_+}\,\frac{\theta}{m(g+\theta)-\theta},
-              \qquad g = \sigma^2 + \kappa,\quad \zeta = \frac{\nu_+\lambda}{\kappa},\quad
-              \theta_\infty = \frac{\zeta g - \lambda}{t_+} - \sigma^2
+    .. math:: \theta - \theta_\infty = \frac{\xi g}{t_+}\,\frac{\theta}{m(g+\theta)-\theta},
+              \qquad g = \sigma^2 + \kappa,\quad \xi = \frac{\nu_+\lambda}{\kappa},\quad
+              \theta_\infty = \frac{\xi g - \lambda}{t_+} - \sigma^2
 
     Parameters
     ----------
@@ -71,10 +71,10 @@ def critical_on_few(theory: SSRTheory, variance: float, count: int) -> float:
         Infinity if no strength is enough.
     """
     edge, t = top_edge(theory)
-    g, zeta = variance + theory.kappa, edge * theory.solution.rho
-    spread = (zeta * g - theory.ridge) / t - variance
-    # (theta - spread) (m g + (m - 1) theta) - (zeta g / t) theta = 0
+    g, xi = variance + theory.kappa, edge * theory.solution.rho
+    spread = (xi * g - theory.ridge) / t - variance
+    # (theta - spread) (m g + (m - 1) theta) - (xi g / t) theta = 0
     roots = np.roots(
-        [count - 1.0, count * g - (count - 1) * spread - zeta * g / t, -count * g * spread]
+        [count - 1.0, count * g - (count - 1) * spread - xi * g / t, -count * g * spread]
     )
     return float(max((r.real for r in np.atleast_1d(roots) if r.real > 0), default=np.inf))

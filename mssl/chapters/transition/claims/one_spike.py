@@ -232,13 +232,33 @@ def _pencil_falls():
     return True
 
 
+def _slope_of_length(model, n):
+    """Overlap of w with D^(1/2) u: from the formula, and from the slope of q = t u'Ku."""
+    bulk, u = Bulk.of(model, n, RIDGE), model.directions[:, 0]
+    found = bulk.outlier(model.strengths, model.directions)
+    assert found is not None  # the strengths are above the threshold
+    t, z, y = found
+    root, h = np.sqrt(bulk.weights), 1e-5
+    x = root * u / np.linalg.norm(root * u)
+    overlap = bulk.overlap(t, z, y, model.apply(y), x / root, 1 / bulk.weights)
+    places = [bulk.place(s) for s in (t - h, t + h)]
+    q = [s * np.sum(u**2 * bulk.k(s, z)) for s, z in zip((t - h, t + h), places, strict=True)]
+    slope = (q[1] - q[0]) / (places[1] - places[0])
+    return overlap, -1 / (model.strengths[0] ** 2 * t * slope * np.sum(bulk.weights * u**2))
+
+
 def overlaps():
     checks = []
     for gamma, strength in ((2 / 3, 1.5), (2.0, 6.0)):
         model, n, mean, error = _draws(strength, gamma=gamma)
+        overlap, by_slope = _slope_of_length(model, n)
+        if abs(overlap / by_slope - 1) > 1e-5:
+            return failed("the squared length of w is not -t q'")
         _, expected, _ = prediction(model, n)
         checks.append(in_standard_errors(expected, mean[1:4], error[1:4], "overlaps"))
-    return tightest("right, left, symmetric; d = 300, n = 450 and 150, 40 draws", *checks)
+    return tightest(
+        "right, left, symmetric; d = 300, n = 450 and 150, 40 draws; the length as a slope", *checks
+    )
 
 
 def score():

@@ -9,7 +9,14 @@ import numpy as np
 from scipy.optimize import brentq
 
 from mssl.chapters.ledger.checks import failed, in_standard_errors, numerical, tightest
-from mssl.chapters.transition.claims.shared import RIDGE, Bulk, pairs, prediction, values
+from mssl.chapters.transition.claims.shared import (
+    RIDGE,
+    Bulk,
+    alone,
+    pairs,
+    prediction,
+    values,
+)
 from mssl.chapters.transition.worlds import critical_on_few, flat_direction
 from mssl.chapters.worlds import two_level
 from mssl.covariance import Blocks, Isotropic, Spiked
@@ -68,13 +75,13 @@ def _excess(noise, n, ridge, variance, count):
     bulk = Bulk.of(Spiked(noise, 1e-9, flat_direction(noise.d)), n, ridge)
     t, edge = bulk.edge
     kappa = solve_kappa(noise, n, ridge).kappa
-    g, zeta = variance + kappa, edge * ridge / kappa
-    spread = (zeta * g - ridge) / t - variance
+    g, xi = variance + kappa, edge * ridge / kappa
+    spread = (xi * g - ridge) / t - variance
 
     def excess(theta):
-        return theta - spread - zeta * g / t * theta / (count * (g + theta) - theta)
+        return theta - spread - xi * g / t * theta / (count * (g + theta) - theta)
 
-    return excess, spread, zeta / t
+    return excess, spread, xi / t
 
 
 def _on_few(d, count, offset=0):
@@ -116,7 +123,7 @@ def few_coordinates():
             _both_sides(lambda s, c=count, w=noise: Spiked(w, s, _on_few(300, c)),
                         critical, n, RIDGE, f"n = {n}, m = {count}")
         )  # fmt: skip
-    # At most one change of sign, at m >= 2 always one, at m = 1 if zeta < t+.
+    # At most one change of sign, at m >= 2 always one, at m = 1 if xi < t+.
     theta = np.concatenate([[0.0], np.geomspace(1e-3, 1e6, 2000)])
     for n, ridge in product((60, 200, 400), (0.01, 0.3, 3.0, 100.0)):
         for count in (1, 2, 7):
@@ -131,31 +138,6 @@ def few_coordinates():
         "threshold, d = 300, n = 450 and 150, 40 draws; signs in 36 settings"
     )
     return tightest(setting, *checks) if solver.passed else replace(solver, setting="solver")
-
-
-def _alone(gamma, ridge, strength):
-    """Positions of M in units of D_0, t, and overlaps (right, left, symmetric) of a coordinate.
-
-    From the quadratic equation of t, for white noise of variance 1; all outliers of any side.
-    """
-    half = 0.5 * (1 - gamma - ridge)
-    kappa = np.hypot(half, np.sqrt(ridge)) - half
-    lift = (1 + strength + kappa) / (1 + kappa)
-    roots = np.roots(
-        [
-            lift - 1 - strength,
-            lift * (gamma + ridge - 1) - ridge + 1 + strength,
-            ridge - lift * ridge,
-        ]
-    )
-    found = []
-    for t in roots[np.abs(roots - 1) < np.sqrt(gamma)]:
-        tau = (t - 1) ** 2 / gamma
-        noise = tau / (1 - tau) * (1 + strength)
-        place = (t * (1 + strength) + ridge) / lift * kappa / ridge / (1 + kappa)
-        overlaps = [1 / (1 + noise * lift**-p) for p in (0, 2, 1)]
-        found.append((t, place, overlaps))
-    return sorted(found, reverse=True)
 
 
 def _single_formula(gamma, ridge):
@@ -198,17 +180,17 @@ def single_coordinate():
         if not hidden < 0.6 * critical < critical < seen[0]:
             return failed("strengths on the wrong side")
         for strength in seen:
-            (_, place, overlaps), *_ = _alone(gamma, ridge, strength)
+            (_, place, overlaps), *_ = alone(gamma, ridge, strength)
             mean, error = pairs(Spiked(Isotropic(d), strength, one), n, ridge, 24, 72)
             checks.append(in_standard_errors([place, *overlaps], mean[0], error[0], "seen"))
         mean, _ = pairs(Spiked(Isotropic(d), hidden, one), n, ridge, 12, 73)
-        if mean[0, 3] > 0.05 or any(t > 1 for t, *_ in _alone(gamma, ridge, hidden)):
+        if mean[0, 3] > 0.05 or any(t > 1 for t, *_ in alone(gamma, ridge, hidden)):
             return failed("seen below the threshold")
     # d/n below the square of the golden ratio: nothing, however strong.
     for d, n, strength in ((450, 300, 40.0), (600, 300, 20.0), (300, 450, 1000.0)):
         one = np.eye(d)[:, :1]
         mean, _ = pairs(Spiked(Isotropic(d), strength, one), n, 0.01, 12, 74)
-        if mean[0, 3] > 0.04 or any(t > 1 for t, *_ in _alone(d / n, 0.01, strength)):
+        if mean[0, 3] > 0.04 or any(t > 1 for t, *_ in alone(d / n, 0.01, strength)):
             return failed("seen below the golden ratio")
     setting = (
         "against the package; limits in lambda; draws at d/n = 7, 4 and 2/3 on both sides of the "
@@ -234,7 +216,7 @@ def _counts(checks):
         weights = e.kappa / ridge * model.resolvent(e.kappa).diagonal
         base = e.kappa / ridge / (1 + e.kappa)
         if u is one:
-            places = [place / base - ridge for _, place, _ in _alone(gamma, ridge, strength)]
+            places = [place / base - ridge for _, place, _ in alone(gamma, ridge, strength)]
         else:
             weights = np.full(d, base)
             places = [(1 + strength) * (1 + gamma / strength)]
@@ -291,7 +273,7 @@ def _below(checks):
     for d, n, ridge, strength in ((300, 300, 2.0, 8.0), (300, 60, 0.5, 8.0), (150, 300, 0.05, 8.0)):
         gamma, one = d / n, np.eye(d)[:, :1]
         model = Spiked(Isotropic(d), strength, one)
-        below = [found for found in _alone(gamma, ridge, strength) if found[0] < 1]
+        below = [found for found in alone(gamma, ridge, strength) if found[0] < 1]
         sides = [o for o in SSRTheory(model, n, ridge).outliers if o.side == "below"]
         mean, error = pairs(model, n, ridge, 40, 76, ranks=(-1, -2))
         if len(below) != len(sides):

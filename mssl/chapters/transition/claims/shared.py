@@ -125,3 +125,28 @@ def values(x, ridge):
     fitted = MaskedRegression(ridge=ridge).fit(x)
     root = np.sqrt(fitted.D_)
     return np.linalg.eigvalsh(fitted.coef_ * root / root[:, None])
+
+
+def alone(gamma, ridge, strength):
+    """Positions of M in units of D_0, t, and overlaps (right, left, symmetric) of a coordinate.
+
+    From the quadratic equation of t, for white noise of variance 1; all outliers of any side.
+    """
+    half = 0.5 * (1 - gamma - ridge)
+    kappa = np.hypot(half, np.sqrt(ridge)) - half
+    lift = (1 + strength + kappa) / (1 + kappa)
+    roots = np.roots(
+        [
+            lift - 1 - strength,
+            lift * (gamma + ridge - 1) - ridge + 1 + strength,
+            ridge - lift * ridge,
+        ]
+    )
+    found = []
+    for t in roots[np.abs(roots - 1) < np.sqrt(gamma)]:
+        tau = (t - 1) ** 2 / gamma
+        noise = tau / (1 - tau) * (1 + strength)
+        place = (t * (1 + strength) + ridge) / lift * kappa / ridge / (1 + kappa)
+        overlaps = [1 / (1 + noise * lift**-p) for p in (0, 2, 1)]
+        found.append((t, place, overlaps))
+    return sorted(found, reverse=True)
