@@ -29,7 +29,7 @@ MOST_RUNS = 5
 OVERFULL = 10.0
 
 
-def is_there(file):
+def is_there(file: str) -> bool:
     """Tell whether LaTeX finds a file, or the shell a command."""
     if "." not in file:
         return shutil.which(file) is not None

@@ -12,6 +12,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 import yaml
+from docutils import nodes
 from in_print.formulas import aligned, displayed
 from in_print.tables import TableParser, table_of
 from in_print.translator import LEFT_OUT
@@ -69,17 +70,17 @@ def test_a_display_has_the_number_of_the_page_or_none():
 
 def test_a_table_of_a_cell_keeps_its_spans_links_and_formulas():
     table = table_of(TableParser(FRAME).rows)
-    text = [entry.astext() for entry in table.findall() if entry.tagname == "entry"]
+    text = [entry.astext() for entry in table.findall(nodes.entry)]
     # The second row of the head names the rows, and stays; the style is no cell.
     assert text == [
         *["", "theory", "rows", "", "", "24", "0.5 ± 0.1", "Theorem: E_k: two", "1", "2"]
     ]
-    entries = [node for node in table.findall() if node.tagname == "entry"]
+    entries = list(table.findall(nodes.entry))
     assert [entry.get("morecols", 0) for entry in entries][:2] == [0, 1]
     assert [entry.get("morerows", 0) for entry in entries][5] == 1
-    (link,) = (node for node in table.findall() if node.tagname == "reference")
+    (link,) = table.findall(nodes.reference)
     assert link["refuri"] == "%book/error#thm-test-error"
-    assert [node.astext() for node in table.findall() if node.tagname == "math"] == ["E_k"]
+    assert [node.astext() for node in table.findall(nodes.math)] == ["E_k"]
 
 
 def test_the_log_is_read_for_what_a_reader_would_stumble_over():

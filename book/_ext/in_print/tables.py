@@ -57,9 +57,9 @@ class TableParser(HTMLParser):
         elif tag == "tr":
             self.rows.append(Row(self._in_head))
         elif tag in ("th", "td"):
-            self._cell = Cell(
-                tag == "th", int(attributes.get("colspan", 1)), int(attributes.get("rowspan", 1))
-            )
+            columns = int(attributes.get("colspan") or 1)
+            rows = int(attributes.get("rowspan") or 1)
+            self._cell = Cell(tag == "th", columns, rows)
             self.rows[-1].cells.append(self._cell)
         elif tag == "a":
             self._link = attributes.get("href") or ""
