@@ -108,7 +108,7 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     **In noise alone** the largest eigenvalue lies above the edge in part of the draws, half of them
     with a hundred features, and a strength of up to twice the threshold is then read from it.
-    :func:`mssl.estimate_spikes` tests whether there is any direction.
+    :func:`~mssl.estimation.estimate_spikes` tests whether there is any direction.
 
     **When not to use it.** The noise must be nearly independent from feature to feature, and the
     direction spread over many of them. Where strong groups of features vary together, a weak
@@ -207,15 +207,15 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return self._validate(X, reset=False) @ self._filters
 
-    def inverse_transform(self, scores):
+    def inverse_transform(self, X):
         r"""Rows that have given coordinates along the components.
 
-        .. math:: Y\,\hat U^\top
+        .. math:: X\,\hat U^\top
 
         Parameters
         ----------
-        scores : array-like of shape (n_samples, n_components)
-            Y, in any unit.
+        X : array-like of shape (n_samples, n_components)
+            The coordinates, in any unit.
 
         Returns
         -------
@@ -225,13 +225,13 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If `scores` has another number of columns.
+            If `X` has another number of columns.
         """
         check_is_fitted(self)
-        scores = np.asarray(scores, dtype=float)
+        scores = np.asarray(X, dtype=float)
         if scores.ndim != 2 or scores.shape[1] != len(self.components_):
             raise ValueError(
-                f"scores must have shape (n_samples, {len(self.components_)}), got {scores.shape}."
+                f"X must have shape (n_samples, {len(self.components_)}), got {scores.shape}."
             )
         return scores @ self.components_
 

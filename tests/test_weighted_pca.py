@@ -275,5 +275,5 @@ def test_rows_that_make_no_sense_end_in_a_sentence():
         WeightedPCA(ridge=0.0).fit(X[:4])
     with pytest.raises(ConvergenceError, match="component 0 did not come to rest in 1 iter"):
         WeightedPCA(max_iter=1).fit(X + 3.0)
-    with pytest.raises(ValueError, match=r"scores must have shape \(n_samples, 1\)"):
+    with pytest.raises(ValueError, match=r"X must have shape \(n_samples, 1\)"):
         WeightedPCA().fit(X).inverse_transform(X)

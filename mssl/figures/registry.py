@@ -60,7 +60,7 @@ class RegisteredFigure:
         ``compute(run) -> Table`` with ``run`` a :class:`~mssl.figures.runs.Run`.
     draw : callable
         ``draw(data) -> matplotlib Figure``, from the table alone; of a live figure it returns a
-        :class:`~mssl.figures.live.Live`.
+        ``mssl.figures.live.Live``.
     missing : tuple of str
         Columns in which NaN is allowed (such as the standard error of a theory value).
     live : bool

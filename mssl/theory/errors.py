@@ -138,8 +138,8 @@ class SSRTheory(StoredByFields):
     Warns
     -----
     AccuracyWarning
-        If `covariance` is a :class:`Dense` matrix that is singular up to rounding and the ridge so
-        small that the rounding decides.
+        If `covariance` is a :class:`~mssl.covariance.Dense` matrix that is singular up to rounding
+        and the ridge so small that the rounding decides.
 
     References
     ----------
