@@ -36,7 +36,7 @@ ON_PAPER = """() => {
 }"""
 
 WORDS = """() => [...document.querySelectorAll('article p')]
-  .filter(p => p.getClientRects().length && !p.querySelector('.math, code, a') && !p.closest('pre'))
+  .filter(p => p.getClientRects().length && !p.querySelector('.math, code, a') && !p.closest('pre, .mssl-live'))
   .map(p => p.innerText)"""
 
 

@@ -60,11 +60,17 @@ def configure(app, config) -> None:
     config.latex_elements = elements(config.copyright.split(",")[0]) | config.latex_elements
 
 
+def translate(app) -> None:
+    """Register the translator for LaTeX alone: the theme looks for any, and takes it for its own."""
+    if app.builder.format == "latex":
+        app.set_translator(app.builder.name, BookTranslator)
+
+
 def setup(app):
     app.setup_extension("sphinx_proof")
     app.setup_extension("sphinx_exercise")
     app.connect("config-inited", configure)
-    app.set_translator("latex", BookTranslator)
+    app.connect("builder-inited", translate)
     app.add_post_transform(SetTables)
     app.add_post_transform(PlaceSources)
     claim = BookTranslator.visit_claim, BookTranslator.depart_claim
