@@ -36,7 +36,8 @@ ON_PAPER = """() => {
 }"""
 
 WORDS = """() => [...document.querySelectorAll('article p')]
-  .filter(p => p.getClientRects().length && !p.querySelector('.math, code, a') && !p.closest('pre, .mssl-live'))
+  .filter(p => p.getClientRects().length && !p.querySelector('.math, code, a'))
+  .filter(p => !p.closest('pre, .mssl-live'))
   .map(p => p.innerText)"""
 
 

@@ -61,7 +61,7 @@ def configure(app, config) -> None:
 
 
 def translate(app) -> None:
-    """Register the translator for LaTeX alone: the theme looks for any, and takes it for its own."""
+    """Register the translator with LaTeX only; the theme would take any for one of its own."""
     if app.builder.format == "latex":
         app.set_translator(app.builder.name, BookTranslator)
 
