@@ -10,12 +10,12 @@ with the D of masked regression and the eigenvector e of :math:`W^{1/2}SW^{1/2}`
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import brentq
-from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
+from scipy.sparse.linalg import LinearOperator
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._eigenpairs import largest_eigenpairs
 from .exceptions import ConvergenceError
 from .regression import MaskedRegression
 from .regression.fitted import _check_finite
@@ -341,27 +341,21 @@ class _Problem:
         """The eigenvalue with this index, from the top, of weighted coordinates; its vector."""
         n, d = self.X.shape
         rows = self.X / np.sqrt(n * self.noise * (self.noise + c))
-        value, vector = self._leading(rows.T if n < d else rows, index)
+        side = rows.T if n < d else rows
+        products = LinearOperator(
+            (min(n, d),) * 2, matvec=lambda x: side.T @ (side @ x), dtype=float
+        )
+        values, vectors = largest_eigenpairs(
+            products,
+            index + 1,
+            lanczos_from=_LANCZOS,
+            start=self.start,
+            whole=lambda: side.T @ side,
+        )
+        value, vector = float(values[-1]), vectors[:, -1]
         if not value > 1e-13 * np.sum(rows**2):
             raise ValueError(
                 f"X has {index} directions that are not rounding noise; lower n_components to "
                 "that number."
             )
         return value, rows.T @ vector / np.sqrt(value) if n < d else vector
-
-    def _leading(self, rows, index):
-        """An eigenpair of rows' rows, counted from the top."""
-        size, count = rows.shape[1], index + 1
-        if size >= _LANCZOS and 10 * count <= size:
-            matrix = LinearOperator((size, size), matvec=lambda x: rows.T @ (rows @ x), dtype=float)
-            try:
-                values, vectors = eigsh(
-                    matrix, k=count, which="LA", v0=self.start, ncv=max(40, 4 * count)
-                )
-                lowest = int(np.argmin(values))
-                return float(values[lowest]), vectors[:, lowest]
-            except ArpackError:
-                pass  # no gap below the last pair: reduce the whole matrix
-        place = (size - count, size - count)
-        values, vectors = eigh(rows.T @ rows, subset_by_index=place)
-        return float(values[0]), vectors[:, 0]

@@ -16,7 +16,7 @@ LAYERS = (
      "simulation", "data", "weighted_pca"),
     ("regression", "rows"),
     ("masks", "covariance", "results"),
-    ("validation",),
+    ("_eigenpairs", "validation"),
     ("exceptions", "_types"),
 )  # fmt: skip
 FLOOR = {part: floor for floor, parts in enumerate(LAYERS) for part in parts}

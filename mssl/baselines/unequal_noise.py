@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackError, eigsh
 
+from .._eigenpairs import largest_eigenpairs
 from ..exceptions import ConvergenceError
 from ..validation import positive, positive_integer, positive_vector
 from .directions import Directions, _top_vectors
@@ -61,7 +60,7 @@ def diagonal_deletion(X, rank: int = 1) -> tuple[Directions, ...]:
     """
     moment, rank = _moment(X, rank)
     np.fill_diagonal(moment, 0.0)
-    return _alike(_largest(moment, rank)[1])
+    return _alike(largest_eigenpairs(moment, rank, lanczos_from=_LANCZOS)[1])
 
 
 def heteropca(
@@ -125,7 +124,7 @@ def heteropca(
     size, filled, start = np.abs(moment).max(), np.zeros(len(moment)), None
     for _ in range(max_iter):
         np.fill_diagonal(moment, filled)
-        values, vectors = _largest(moment, rank, start)
+        values, vectors = largest_eigenpairs(moment, rank, lanczos_from=_LANCZOS, start=start)
         last, filled, start = filled, vectors**2 @ np.maximum(values, 0.0), vectors.sum(axis=1)
         if np.abs(filled - last).max() <= tol * size:
             return _alike(vectors)
@@ -221,21 +220,6 @@ def _checked_rank(rank, most: int) -> int:
     if positive_integer(rank, "rank", minimum=0) not in range(1, most + 1):
         raise ValueError(f"rank must lie between 1 and {most}, got {rank}.")
     return int(rank)
-
-
-def _largest(matrix, rank, start=None) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues of a symmetric matrix, falling, and their eigenvectors."""
-    d = len(matrix)
-    if d >= _LANCZOS and 10 * rank <= d:
-        try:
-            start = np.ones(d) if start is None else start
-            values, vectors = eigsh(matrix, k=rank, which="LA", v0=start, ncv=max(40, 4 * rank))
-            order = np.argsort(-values)
-            return values[order], vectors[:, order]
-        except ArpackError:
-            pass  # no gap below the last pair: reduce the whole matrix
-    values, vectors = eigh(matrix, subset_by_index=(d - rank, d - 1))
-    return values[::-1], vectors[:, ::-1]
 
 
 def _alike(vectors) -> tuple[Directions, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse.linalg import ArpackError, eigsh
 
+from .._eigenpairs import largest_eigenpairs
 from .._types import Seed
 from ..covariance.base import Population
 from ..regression import MaskedRegression
@@ -216,17 +216,9 @@ def _symmetric_matrix(X, ridge, method):
 
 def _outermost(matrix, count, lowest):
     """A few eigenpairs, the outermost first."""
-    d = len(matrix)
-    if not lowest and d >= LANCZOS and 10 * count <= d:
-        try:
-            nu, w = eigsh(matrix, k=count, which="LA", v0=np.ones(d), ncv=max(40, 4 * count))
-            order = np.argsort(-nu)
-            return nu[order], w[:, order]
-        except ArpackError:
-            pass  # no gap below the last pair asked for: reduce the whole matrix
-    subset = (0, count - 1) if lowest else (d - count, d - 1)
-    nu, w = eigh(matrix, subset_by_index=subset, check_finite=False)
-    return (nu, w) if lowest else (nu[::-1], w[:, ::-1])
+    if not lowest:
+        return largest_eigenpairs(matrix, count, lanczos_from=LANCZOS)
+    return eigh(matrix, subset_by_index=(0, count - 1), check_finite=False)
 
 
 def _reported(nu, method):
