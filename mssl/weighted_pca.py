@@ -13,13 +13,13 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.sparse.linalg import LinearOperator
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ._eigenpairs import largest_eigenpairs
 from .exceptions import ConvergenceError
 from .regression import MaskedRegression
-from .regression.fitted import _check_finite
-from .validation import first_few, no_masked_entries, non_negative, positive, positive_integer
+from .regression.fitted import validated
+from .validation import first_few, non_negative, positive, positive_integer
 
 __all__ = ["WeightedPCA"]
 
@@ -161,7 +161,7 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         ridge, tol = non_negative(self.ridge, "ridge"), positive(self.tol, "tol")
         max_iter = positive_integer(self.max_iter, "max_iter")
-        X = self._validate(X, reset=True)
+        X = validated(self, X, reset=True)
         most = min(X.shape)
         if positive_integer(self.n_components, "n_components", minimum=0) not in range(1, most + 1):
             raise ValueError(
@@ -205,7 +205,7 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If X has NaN, infinite or masked entries or other columns than in `fit`.
         """
         check_is_fitted(self)
-        return self._validate(X, reset=False) @ self._filters
+        return validated(self, X, reset=False) @ self._filters
 
     def inverse_transform(self, X):
         r"""Rows that have given coordinates along the components.
@@ -238,19 +238,6 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     @property
     def _n_features_out(self):
         return len(self.components_)
-
-    def _validate(self, X, reset):
-        no_masked_entries(X)
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=np.float64,
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
-        _check_finite(X)
-        return X
 
 
 def _root_mean_squares(X) -> np.ndarray:

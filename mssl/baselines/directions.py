@@ -118,8 +118,7 @@ def leading_directions(
     ridge, X = ridge_of_method(method, ridge, METHODS), checked_rows(X)
     n, d = X.shape
     most = min(n, d) - 1 if method == "factor_analysis" else d
-    if positive_integer(rank, "rank", minimum=0) not in range(1, most + 1):
-        raise ValueError(f"rank must lie between 1 and {most}, got {rank}.")
+    rank = checked_rank(rank, most)
     if method == "factor_analysis":
         scales, noise, values, v = factor_model(X, rank, max_iter, tol, _LEAST_NOISE)
         if not values[-1] - 1.0 > d * _ROUNDING:
@@ -136,11 +135,26 @@ def leading_directions(
         w = _top_vectors(X / scales / np.sqrt(n), rank)
     else:
         w, scales = _top_vectors(X / own_unit(X) / np.sqrt(n), rank), np.ones(d)
+    return read_in_units(w, scales)
+
+
+def read_in_units(w, scales) -> tuple[Directions, ...]:
+    """The columns of w, eigenvectors of coordinates that were divided by `scales`, in three ways.
+
+    ValueError if they leave the range of numbers.
+    """
     with np.errstate(over="ignore", under="ignore"):
         filters, patterns = w.T / scales, w.T * scales
     if not (np.isfinite(filters).all() and filters.any(axis=1).all()):
         raise ValueError(_BEYOND_RANGE)
     return tuple(map(Directions, filters, np.ascontiguousarray(w.T), patterns))
+
+
+def checked_rank(rank, most: int) -> int:
+    """The `rank` as an int, or ValueError unless it lies between 1 and `most`."""
+    if positive_integer(rank, "rank", minimum=0) not in range(1, most + 1):
+        raise ValueError(f"rank must lie between 1 and {most}, got {rank}.")
+    return int(rank)
 
 
 def _top_vectors(scaled, rank, penalty=None):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..exceptions import ConvergenceError
-from ..validation import as_generator, finite_vector, positive, positive_integer, positive_vector
+from ..validation import as_generator, finite_vector, positive, positive_integer
 from .directions import Directions
-from .units import checked_rows
+from .units import checked_rows, noise_of_columns
 
 __all__ = ["AMPSpike", "amp_spike"]
 
@@ -141,9 +141,7 @@ def amp_spike(
     """
     X = checked_rows(X)
     n, d = X.shape
-    g = positive_vector(noise_variances, "noise_variances")
-    if g.shape != (d,):
-        raise ValueError(f"noise_variances must hold one variance for each of {d} columns of X.")
+    g = noise_of_columns(noise_variances, d)
     theta, tol = positive(strength, "strength"), positive(tol, "tol")
     max_iter, u = positive_integer(max_iter, "max_iter"), _start(rng, start, d)
     given, unit = g, float(np.sqrt(np.median(g)))

@@ -6,9 +6,9 @@ import numpy as np
 
 from .._eigenpairs import largest_eigenpairs
 from ..exceptions import ConvergenceError
-from ..validation import positive, positive_integer, positive_vector
-from .directions import Directions, _top_vectors
-from .units import _BEYOND_RANGE, checked_rows, own_unit, root_mean_squares
+from ..validation import positive, positive_integer
+from .directions import Directions, _top_vectors, checked_rank, read_in_units
+from .units import checked_rows, noise_of_columns, own_unit, root_mean_squares
 
 __all__ = ["diagonal_deletion", "heteropca", "whitened_pca"]
 
@@ -186,40 +186,26 @@ def whitened_pca(X, rank: int = 1, *, noise_variances=None) -> tuple[Directions,
     """
     X = checked_rows(X)
     n, d = X.shape
-    rank = _checked_rank(rank, d)
+    rank = checked_rank(rank, d)
     if noise_variances is None:
         scales = root_mean_squares(X, "be whitened")
     else:
-        g = positive_vector(noise_variances, "noise_variances")
-        if g.shape != (d,):
-            raise ValueError(
-                f"noise_variances must hold one variance for each of {d} columns of X."
-            )
-        scales = np.sqrt(g)
+        scales = np.sqrt(noise_of_columns(noise_variances, d))
     with np.errstate(over="ignore", under="ignore"):
         white = X / scales
         w = _top_vectors(white / (np.abs(white).max() or 1.0) / np.sqrt(n), rank)
-        filters, patterns = w.T / scales, w.T * scales
-    if not (np.isfinite(filters).all() and filters.any(axis=1).all()):
-        raise ValueError(_BEYOND_RANGE)
-    return tuple(map(Directions, filters, np.ascontiguousarray(w.T), patterns))
+    return read_in_units(w, scales)
 
 
 def _moment(X, rank) -> tuple[np.ndarray, int]:
     """S in units of the largest entry of X, and the checked rank."""
     X = checked_rows(X)
     n, d = X.shape
-    rank = _checked_rank(rank, d - 1)
+    rank = checked_rank(rank, d - 1)
     if not X.any():
         raise ValueError("X is zero, and has no direction.")
     X = X / own_unit(X)
     return X.T @ X / n, rank
-
-
-def _checked_rank(rank, most: int) -> int:
-    if positive_integer(rank, "rank", minimum=0) not in range(1, most + 1):
-        raise ValueError(f"rank must lie between 1 and {most}, got {rank}.")
-    return int(rank)
 
 
 def _alike(vectors) -> tuple[Directions, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..validation import data_matrix, first_few, real_copy
+from ..validation import data_matrix, first_few, positive_vector, real_copy
 
 _ROUNDING = 10.0 * np.finfo(float).eps  # times a size: below it a singular value may be noise
 _BEYOND_RANGE = (
@@ -30,6 +30,14 @@ def root_mean_squares(X, purpose):
             f"{first_few(np.flatnonzero(peaks == 0))} are zero; leave them out."
         )
     return peaks * np.sqrt(np.mean((X / peaks) ** 2, axis=0))
+
+
+def noise_of_columns(noise_variances, d):
+    """The `noise_variances`, or ValueError unless they are positive, one for each of d columns."""
+    g = positive_vector(noise_variances, "noise_variances")
+    if g.shape != (d,):
+        raise ValueError(f"noise_variances must hold one variance for each of {d} columns of X.")
+    return g
 
 
 def checked_rows(X):

@@ -25,21 +25,30 @@ def _check_finite(X):
             )
 
 
+def validated(estimator, X, reset):
+    """X in float64, by scikit-learn's validation for an `estimator`, which `reset` begins anew.
+
+    ValueError where that finds one, for masked entries, and in one sentence about rows that are not
+    finite.
+    """
+    no_masked_entries(X)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        dtype=np.float64,
+        ensure_all_finite=False,
+        ensure_min_samples=2 if reset else 1,
+    )
+    _check_finite(X)
+    return X
+
+
 class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Everything that a fitted masked regression can do, whichever way its ridge was chosen."""
 
     def _validate(self, X, reset):
-        """scikit-learn's validation to float64, and one sentence about rows that are not finite."""
-        no_masked_entries(X)
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            dtype=np.float64,
-            ensure_all_finite=False,
-            ensure_min_samples=2 if reset else 1,
-        )
-        _check_finite(X)
+        X = validated(self, X, reset)
         if not (X.flags.c_contiguous or X.flags.f_contiguous):
             X = np.ascontiguousarray(X)
         return X
