@@ -136,27 +136,29 @@ class Spiked(Covariance):
     def _doubt(self, shift: OneOrEach) -> str | None:
         return self._sum._doubt(shift) if self.base._doubt(shift) else None
 
-    def _is_better_added_up(self, shift: OneOrEach) -> bool:
-        r"""Whether a singular dense base loses more digits in the identity than in the sum.
+    @cached_property
+    def _small_shifts(self) -> Array | None:
+        r"""Shifts, one a coordinate, below which a dense base loses more in the identity.
 
-        With the largest eigenvalue s of the base and the strength theta of the spikes, at a shift
-        epsilon, the identity loses about :math:`(s/\epsilon)^2`, the sum
-        :math:`(s + \theta)/\epsilon`.
+        With the largest eigenvalue s of a base that is singular up to rounding and the strength
+        theta of the spikes, at a shift epsilon, the identity loses about :math:`(s/\epsilon)^2`,
+        the sum :math:`(s + \theta)/\epsilon`. None for other bases.
         """
         core, scales, loadings = self._unfolded()
-        if not isinstance(core, Dense):
-            return False
+        if not (isinstance(core, Dense) and core.matrix.any() and core._is_singular_in_any_units):
+            return None
         largest = float(core.eigenvalues[-1])
         strength = float(np.max(np.sum(loadings**2, axis=0), initial=0.0))
-        little = float(np.min(shift / scales**2)) * (largest + strength) < largest**2
-        return little and core._is_singular_in_any_units
+        return scales**2 * (largest**2 / (largest + strength))
 
     def _unfolded(self) -> tuple[Covariance, Array, Array]:
         core, scales, loadings = self.base._unfolded()
         return core, scales, np.hstack([loadings, self.loadings / scales[:, None]])
 
     def _resolvent(self, shift: OneOrEach, scale: Number) -> Resolvent:
-        if is_positive(shift) and is_positive(scale) and self._is_better_added_up(shift / scale):
+        small = self._small_shifts
+        positive = is_positive(shift) and is_positive(scale)
+        if small is not None and positive and np.any(shift / scale < small):
             return self._sum.resolvent(shift, scale)
         base = self.base.resolvent(shift, scale)
         if np.ndim(shift) == 0 and shift == 0 and not np.isfinite(base.diagonal).all():
@@ -166,7 +168,7 @@ class Spiked(Covariance):
                 return rescaled(limit, 1.0 / (scales * np.sqrt(scale)), shift, scale)
         # Independent coordinates have a resolvent without any shift, too.
         free = isinstance(self.base._unfolded()[0], Diagonal | Isotropic) and np.all(shift == 0)
-        if (free or is_positive(shift)) and is_positive(scale):
+        if positive or (free and is_positive(scale)):
             drowned = self._drowned(scale * base.diagonal)
             if drowned.size:
                 return self._lifted(shift, scale, drowned)
