@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.integrate import solve_ivp
 
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
@@ -14,6 +13,7 @@ from mssl.figures.style import direct_label, measured, theory_line
 from mssl.figures.table import Table
 from mssl.vit import PatchData, leading_order_times, phase_times
 from mssl.vit.flow import Reconstruction
+from mssl.vit.mean_field import solve
 
 #: Exponents (global, local) of the two families of growing images.
 FAMILIES = {"positive gap": (0.9, 0.6), "negative gap": (0.75, 0.7)}
@@ -51,16 +51,9 @@ def learning_with_global_held(data: PatchData) -> float:
         return flow(y).local[0] - 0.5
 
     end = 2 * leading_order_times(data).learning
-    course = solve_ivp(
-        lambda t, y: free * flow(y).velocity,
-        (0.0, end),
-        np.zeros(5),
-        method="LSODA",
-        events=learning,
-        rtol=1e-8,
-        atol=1e-10,
+    course = solve(
+        lambda t, y: free * flow(y).velocity, end, 5, 1e-8, end, data.high, events=learning
     )
-    assert course.t_events is not None  # there is an event
     return float(course.t_events[0][0])
 
 
