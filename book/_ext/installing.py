@@ -10,7 +10,7 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from flit_core.wheel import make_wheel_in
-from known_address import address_of
+from known_address import address_of, is_launched
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,10 +29,15 @@ def requirement(address: str, extra: str = "") -> str:
 
 
 def say_first_cell(app, config) -> None:
-    """Let the page Rerun say what the first cell of a notebook does, as {{ first_cell }}."""
+    """Let the page Rerun say what the first cell of a notebook does, as {{ first_cell }}.
+
+    And that there are buttons to run it elsewhere, where there are.
+    """
     words = "The first code cell installs the package if it is not there yet."
     if not address_of(config):
         words += f" It looks for the wheel, `{wheel_name()}`, beside the notebook."
+    if is_launched(config):
+        words += " The rocket at the top of the page opens the notebook on Binder or in Colab."
     config.myst_substitutions = {**config.myst_substitutions, "first_cell": words}
 
 

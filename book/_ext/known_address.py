@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
 from docutils import nodes
@@ -26,6 +26,18 @@ def home_of(app) -> str:
     """The address from which the pages of the book are named, with its slash, or nothing."""
     address = address_of(app.config)
     return f"{address}/" if address else ""
+
+
+def github(repository: str) -> str:
+    """Owner and name of a repository on GitHub, or nothing."""
+    parts = urlsplit(repository.rstrip("/").removesuffix(".git"))
+    place = PurePosixPath(parts.path)
+    return "/".join(place.parts[1:]) if parts.netloc == "github.com" else ""
+
+
+def is_launched(config) -> bool:
+    """Tell whether repository and book are where Binder and Colab find them."""
+    return bool(github(config.mssl_repository) and address_of(config))
 
 
 def description(doctree: nodes.document) -> str:

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import citing
+import installing
 import known_address
 import launching
 import mended_pages
@@ -269,7 +270,7 @@ def test_the_branch_for_binder_and_colab_gets_what_the_buttons_open(tmp_path):
     ],
 )
 def test_only_a_repository_on_github_is_launched(repository, place):
-    assert launching.github(repository) == place
+    assert known_address.github(repository) == place
 
 
 @pytest.mark.parametrize(
@@ -290,8 +291,8 @@ def test_launch_buttons_stand_where_both_addresses_and_code_are(repository, addr
     launching.offer_launchers(app, page, "page.html", context, None)
     found = context["header_buttons"]
     assert [group["label"].partition("-")[0] for group in found] == labels
-    app.config.myst_substitutions = {"first_cell": "It installs."}
-    launching.say_where_to_run(app, app.config)
+    app.config.myst_substitutions = {}
+    installing.say_first_cell(app, app.config)
     assert ("Binder" in app.config.myst_substitutions["first_cell"]) == bool(repository and address)
     if len(found) == 2:
         assert all(well_formed(button["url"]) for button in found[0]["buttons"])
