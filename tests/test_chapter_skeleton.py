@@ -5,10 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+
+from tests.tool import tool
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME, TITLE = "two_masks", "Two masks at once"
@@ -61,16 +62,6 @@ def copied(folder):
     ):
         shutil.copy(ROOT / name, folder)
     return folder
-
-
-def tool(folder):
-    """The tool as it stands in a folder."""
-    spec = spec_from_file_location("chapter", folder / "tools" / "chapter.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -130,14 +121,14 @@ def test_its_page_builds_without_a_warning(copy, tmp_path):
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(name, title, part, message):
-    chapter = tool(ROOT)
+    chapter = tool("chapter", ROOT)
     with pytest.raises(ValueError, match=message):
         chapter.begin(name, title, part)
     assert not (ROOT / "mssl" / "chapters" / NAME).exists()
 
 
 def test_a_part_can_be_named():
-    chapter = tool(ROOT)
+    chapter = tool("chapter", ROOT)
     toc = (ROOT / "_toc.yml").read_text("utf-8")
     text, before = chapter.with_toc_entry(toc, NAME, "Masked regression")
     assert before == "real_data"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -13,21 +12,14 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.tool import tool
+
 ROOT = Path(__file__).resolve().parents[1]
 LOCK_TEXT = (ROOT / "requirements.txt").read_text("utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def load_lock_tool():
-    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lock_tool = load_lock_tool()
+lock_tool = tool("lock")
 PINS = [Requirement(line) for line in lock_tool.pins(LOCK_TEXT)]
 
 

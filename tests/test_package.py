@@ -6,13 +6,13 @@ import subprocess
 import sys
 import zipfile
 from importlib.resources import files
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mssl
+from tests.tool import tool
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -71,14 +71,10 @@ def test_parts_load_on_first_use():
 
 @pytest.mark.parametrize("page", ["README.md", "book/api.md"])
 def test_the_map_of_the_house_is_what_the_modules_say(page):
-    spec = spec_from_file_location("house_map", ROOT / "tools" / "house_map.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert {Path(place).stem for place in tool.parts()} == parts()
+    house_map = tool("house_map")
+    assert {Path(place).stem for place in house_map.parts()} == parts()
     text = (ROOT / page).read_text("utf-8")
-    assert tool.with_map(text) == text, "run `make map`"
+    assert house_map.with_map(text) == text, "run `make map`"
 
 
 def test_the_example_of_the_readme_runs_and_theory_is_near(capsys):

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import unicodedata
 from collections import Counter
-from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 import yaml
@@ -18,6 +17,7 @@ from in_print.tables import TableParser, table_of
 from in_print.translator import LEFT_OUT
 
 from tests.pages.site import ROOT
+from tests.tool import tool
 
 PDF = ROOT / "_build" / "latex" / "book.pdf"
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
@@ -38,15 +38,6 @@ FRAME = """<div><style>th {top: 1}</style><table border="1" class="dataframe"><t
 <tbody><tr><th rowspan="2">24</th><td>0.5 &plusmn; 0.1</td>
 <td><a href='error.html#thm-test-error'>Theorem</a>: \\(E_k\\)<br><small>two</small></td></tr>
 <tr><td>1</td><td>2</td></tr></tbody></table></div>"""
-
-
-def make_pdf():
-    spec = spec_from_file_location("make_pdf", ROOT / "tools" / "make_pdf.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_formula_gets_lines_only_where_it_has_some():
@@ -91,9 +82,9 @@ def test_the_log_is_read_for_what_a_reader_would_stumble_over():
         "LaTeX Warning: Reference `a' on page 3 undefined on input line 7.\n"
         "Output written on book.xdv (412 pages, 99 bytes).\n"
     )
-    tool = make_pdf()
-    assert [fault.split()[0] for fault in tool.faults(log)] == ["Missing", "LaTeX", "Overfull"]
-    assert tool.pages(log) == 412
+    make_pdf = tool("make_pdf")
+    assert [fault.split()[0] for fault in make_pdf.faults(log)] == ["Missing", "LaTeX", "Overfull"]
+    assert make_pdf.pages(log) == 412
 
 
 def test_what_is_missing_is_said_before_any_work(tmp_path):
@@ -193,8 +184,8 @@ def test_figures_and_exercises_have_their_numbers(name, text):
 def test_no_reference_is_left_open(text):
     assert "??" not in text
     assert "Undefined" not in text
-    tool = make_pdf()
-    assert tool.faults(tool.log()) == []
+    make_pdf = tool("make_pdf")
+    assert make_pdf.faults(make_pdf.log()) == []
 
 
 @pytest.mark.long
