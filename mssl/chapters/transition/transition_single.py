@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mssl.chapters.transition.drawing import LOOK
+from mssl.chapters.transition.worlds import single_threshold
 from mssl.covariance import Isotropic, Spiked
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
@@ -17,29 +18,6 @@ from mssl.theory import SSRTheory
 SINGLE_RIDGE = 0.01
 
 SINGLE_STRENGTHS = (10.0, 40.0)
-
-
-def single_threshold(gamma: float, ridge: float) -> float:
-    r"""Strength at which a single coordinate of white noise of variance 1 leaves the bulk upwards.
-
-    .. math:: \frac{(1+\sqrt\gamma)(1+\kappa)^2}{\kappa^2-1-\sqrt\gamma}
-
-    Parameters
-    ----------
-    gamma : float
-        d/n.
-    ridge : float
-
-    Returns
-    -------
-    float
-        Infinity if no strength is enough.
-    """
-    half = 0.5 * (1.0 - gamma - ridge)
-    kappa = np.hypot(half, np.sqrt(ridge)) - half
-    beta = 1.0 + np.sqrt(gamma)
-    room = kappa**2 - beta
-    return float(beta * (1.0 + kappa) ** 2 / room) if room > 0 else np.inf
 
 
 def _single_lines(rng, *, gammas, ridges) -> Table:

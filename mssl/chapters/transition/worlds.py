@@ -6,7 +6,15 @@ import numpy as np
 
 from mssl.theory import SSRTheory
 
-__all__ = ["RIDGE", "critical_on_few", "flat_direction", "score_correlation", "top_edge"]
+__all__ = [
+    "RIDGE",
+    "critical_on_few",
+    "flat_direction",
+    "score_correlation",
+    "single_threshold",
+    "top_edge",
+    "white_kappa",
+]
 
 RIDGE = 0.05
 
@@ -78,3 +86,50 @@ def critical_on_few(theory: SSRTheory, variance: float, count: int) -> float:
         [count - 1.0, count * g - (count - 1) * spread - xi * g / t, -count * g * spread]
     )
     return float(max((r.real for r in np.atleast_1d(roots) if r.real > 0), default=np.inf))
+
+
+def white_kappa(gamma: float, ridge: float) -> float:
+    r"""The effective ridge of white noise of variance 1.
+
+    .. math:: \kappa = \sqrt{\beta^2 + \lambda} - \beta, \qquad
+              \beta = \tfrac12(1 - \gamma - \lambda)
+
+    Parameters
+    ----------
+    gamma : float
+        d/n.
+    ridge : float
+        :math:`\lambda`.
+
+    Returns
+    -------
+    float
+    """
+    half = 0.5 * (1.0 - gamma - ridge)
+    return float(np.hypot(half, np.sqrt(ridge)) - half)
+
+
+def single_threshold(gamma: float, ridge: float, below: bool = False) -> float:
+    r"""Strength from which a single coordinate of white noise has an eigenvalue beside the bulk.
+
+    .. math:: \frac{\beta\,(1+\kappa)^2}{\kappa^2-\beta}, \qquad
+              \beta = 1 \pm \sqrt\gamma
+
+    Parameters
+    ----------
+    gamma : float
+        d/n.
+    ridge : float
+    below : bool, default=False
+        Below the bulk, with the minus sign, and not above it.
+
+    Returns
+    -------
+    float
+        Infinity if no strength is enough, 0 if every one is.
+    """
+    kappa, beta = white_kappa(gamma, ridge), 1.0 + (-1.0 if below else 1.0) * np.sqrt(gamma)
+    if beta <= 0.0:
+        return 0.0
+    room = kappa**2 - beta
+    return float(beta * (1.0 + kappa) ** 2 / room) if room > 0 else np.inf

@@ -5,23 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mssl.chapters.ledger.checks import failed, in_standard_errors, tightest
-from mssl.chapters.transition.claims.shared import alone, pairs
+from mssl.chapters.transition.claims.shared import alone, alone_below, pairs
+from mssl.chapters.transition.worlds import single_threshold
 from mssl.covariance import Isotropic, Spiked
 from mssl.theory import SSRTheory
-
-
-def _bound(gamma, ridge):
-    """Strength from which there is an outlier below; 0 if at every strength."""
-    half = 0.5 * (1 - gamma - ridge)
-    kappa = np.hypot(half, np.sqrt(ridge)) - half
-    beta = 1 - gamma**0.5
-    if beta <= 0:
-        return 0.0
-    return beta * (1 + kappa) ** 2 / (kappa**2 - beta) if kappa**2 > beta else np.inf
-
-
-def _below(gamma, ridge, strength):
-    return [found for found in alone(gamma, ridge, strength) if found[0] < 1]
 
 
 def _closed_form():
@@ -29,10 +16,12 @@ def _closed_form():
     for gamma in (0.2, 0.5, 0.9, 1.0, 2.0, 7.0):
         beta = 1 - gamma**0.5
         least = beta * (max(beta, 0.0) ** 0.5 + gamma**0.5)
-        if gamma < 1 and [np.isfinite(_bound(gamma, f * least)) for f in (0.99, 1.01)] != [0, 1]:
+        near = (0.99 * least, 1.01 * least) if gamma < 1 else ()
+        sides = [np.isfinite(single_threshold(gamma, ridge, below=True)) for ridge in near]
+        if sides not in ([], [False, True]):
             return f"the least ridge at d/n = {gamma}"
         for ridge in (0.05, 0.3, 2.0, 40.0):
-            bound = _bound(gamma, ridge)
+            bound = single_threshold(gamma, ridge, below=True)
             strengths = np.geomspace(1e-2, 1e4, 40)
             edges = [f * bound for f in (0.999, 1.001) if 0 < bound < np.inf]
             for strength in (*strengths, *edges):
@@ -50,7 +39,7 @@ def _package():
     """What is wrong with the package beside the bound, or None."""
     d, one = 1200, np.eye(1200)[:, :1]
     for n, ridge in ((2400, 2.0), (1800, 0.5), (1200, 0.3), (300, 0.1)):
-        bound = _bound(d / n, ridge)
+        bound = single_threshold(d / n, ridge, below=True)
         for strength in (0.93 * bound, 1.07 * bound) if bound else (0.3, 30.0):
             theory = SSRTheory(Spiked(Isotropic(d), strength, one), n, ridge)
             if sum(o.side == "below" for o in theory.outliers) != (strength > bound):
@@ -67,14 +56,14 @@ def single_below():
     worlds = ((300, 1200, 4.0, 4.0, 40), (300, 600, 4.0, 6.0, 40), (600, 300, 2.0, 6.0, 16))
     for d, n, ridge, strength, draws in worlds:
         one = np.eye(d)[:, :1]
-        (_, place, overlaps), *_ = _below(d / n, ridge, strength)
+        (_, place, overlaps), *_ = alone_below(d / n, ridge, strength)
         mean, error = pairs(Spiked(Isotropic(d), strength, one), n, ridge, draws, 83, ranks=(-1,))
         checks.append(in_standard_errors([place, *overlaps], mean[0], error[0], f"below, n = {n}"))
     d, one = 300, np.eye(300)[:, :1]
     # Below the bound, and under a ridge that is too small for any strength.
     for n, ridge, strength in ((600, 4.0, 0.15), (450, 0.05, 50.0), (600, 0.05, 1000.0)):
         mean, _ = pairs(Spiked(Isotropic(d), strength, one), n, ridge, 12, 84, ranks=(-1,))
-        if _below(d / n, ridge, strength) or mean[0, 3] > 0.05:
+        if alone_below(d / n, ridge, strength) or mean[0, 3] > 0.05:
             return failed(f"an outlier below at n = {n}, ridge {ridge:g}")
     setting = (
         "the bound against the roots in 24 worlds and the package at d = 1200; three overlaps in "

@@ -13,11 +13,12 @@ from mssl.chapters.transition.claims.shared import (
     RIDGE,
     Bulk,
     alone,
+    alone_below,
     pairs,
     prediction,
     values,
 )
-from mssl.chapters.transition.worlds import critical_on_few, flat_direction
+from mssl.chapters.transition.worlds import critical_on_few, flat_direction, single_threshold
 from mssl.chapters.worlds import two_level
 from mssl.covariance import Blocks, Isotropic, Spiked
 from mssl.theory import SSRTheory, solve_kappa
@@ -140,31 +141,24 @@ def few_coordinates():
     return tightest(setting, *checks) if solver.passed else replace(solver, setting="solver")
 
 
-def _single_formula(gamma, ridge):
-    half = 0.5 * (1 - gamma - ridge)
-    kappa = np.hypot(half, np.sqrt(ridge)) - half
-    beta = 1 + np.sqrt(gamma)
-    return beta * (1 + kappa) ** 2 / (kappa**2 - beta) if kappa**2 > beta else np.inf
-
-
 def single_coordinate():
     """The closed form against the package, its limits, and draws on both sides."""
     found, expected = [], []
     one = np.eye(1200)[:, :1]
     for n, ridge in ((3000, 3.0), (1200, 1.0), (300, 0.02), (200, 0.5)):
-        expected.append(_single_formula(1200 / n, ridge))
+        expected.append(single_threshold(1200 / n, ridge))
         theory = SSRTheory(Spiked(Isotropic(1200), expected[-1], one), n, ridge)
         found.append(theory.spiked_equivalent.thresholds[0])
     package = numerical(found, expected, "the package, d = 1200", 0.01)
     golden = ((1 + np.sqrt(5)) / 2) ** 2
     for gamma in (0.4, 1.0, 2.0, 2.5, 2.7, 4.0, 9.0):
         least = (1 + gamma**0.5) * ((1 + gamma**0.5) ** 0.5 - gamma**0.5)
-        sides = [np.isfinite(_single_formula(gamma, f * abs(least))) for f in (0.99, 1.01)]
-        line = [_single_formula(gamma, r) for r in np.geomspace(max(least, 1e-9) * 1.01, 1e6, 50)]
+        sides = [np.isfinite(single_threshold(gamma, f * abs(least))) for f in (0.99, 1.01)]
+        line = [single_threshold(gamma, r) for r in np.geomspace(max(least, 1e-9) * 1.01, 1e6, 50)]
         limit = gamma**1.5 / (gamma - gamma**0.5 - 1) if gamma > golden else np.inf
         right = (least < 0 or sides == [False, True]) and (least < 0) == (gamma > golden)
         right &= np.all(np.diff(line) < 0) and abs(line[-1] / (1 + gamma**0.5) - 1) < 1e-3
-        small = _single_formula(gamma, 1e-9)
+        small = single_threshold(gamma, 1e-9)
         right &= small == limit or abs(small / limit - 1) < 1e-6
         if not right:
             return failed(f"the closed form and its limits at d/n = {gamma}")
@@ -176,7 +170,7 @@ def single_coordinate():
         (300, 450, 10.0, (5.0, 20.0), 1.0),
     ):
         gamma, one = d / n, np.eye(d)[:, :1]
-        critical = _single_formula(gamma, ridge)
+        critical = single_threshold(gamma, ridge)
         if not hidden < 0.6 * critical < critical < seen[0]:
             return failed("strengths on the wrong side")
         for strength in seen:
@@ -273,7 +267,7 @@ def _below(checks):
     for d, n, ridge, strength in ((300, 300, 2.0, 8.0), (300, 60, 0.5, 8.0), (150, 300, 0.05, 8.0)):
         gamma, one = d / n, np.eye(d)[:, :1]
         model = Spiked(Isotropic(d), strength, one)
-        below = [found for found in alone(gamma, ridge, strength) if found[0] < 1]
+        below = alone_below(gamma, ridge, strength)
         sides = [o for o in SSRTheory(model, n, ridge).outliers if o.side == "below"]
         mean, error = pairs(model, n, ridge, 40, 76, ranks=(-1, -2))
         if len(below) != len(sides):

@@ -7,6 +7,7 @@ from scipy.linalg import eigh
 from scipy.optimize import brentq, minimize_scalar
 from scipy.sparse.linalg import eigsh
 
+from mssl.chapters.transition.worlds import white_kappa
 from mssl.regression import MaskedRegression
 from mssl.theory import solve_kappa
 
@@ -132,8 +133,7 @@ def alone(gamma, ridge, strength):
 
     From the quadratic equation of t, for white noise of variance 1; all outliers of any side.
     """
-    half = 0.5 * (1 - gamma - ridge)
-    kappa = np.hypot(half, np.sqrt(ridge)) - half
+    kappa = white_kappa(gamma, ridge)
     lift = (1 + strength + kappa) / (1 + kappa)
     roots = np.roots(
         [
@@ -150,3 +150,8 @@ def alone(gamma, ridge, strength):
         overlaps = [1 / (1 + noise * lift**-p) for p in (0, 2, 1)]
         found.append((t, place, overlaps))
     return sorted(found, reverse=True)
+
+
+def alone_below(gamma, ridge, strength):
+    """Those of `alone` that lie below the bulk."""
+    return [found for found in alone(gamma, ridge, strength) if found[0] < 1]
