@@ -317,6 +317,12 @@ def _report(done: list[dict], reasons: dict) -> float:
     return killed / max(1, len(done) - len(survivors) + len(open_))
 
 
+def _found(patterns: list[str]) -> list[str]:
+    """The files of these patterns but for those that only say what a package holds."""
+    paths = {path for pattern in patterns for path in ROOT.glob(pattern)}
+    return sorted(p.relative_to(ROOT).as_posix() for p in paths if p.name != "__init__.py")
+
+
 def main(arguments=None) -> int:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mutants"]
     parser = argparse.ArgumentParser(description=__doc__)
@@ -334,8 +340,8 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     covered = {}
     for entry in settings["modules"]:
-        for name in entry["files"]:
-            covered[name] = entry["tests"]
+        for name in _found(entry["files"]):
+            covered[name] = _found(entry["tests"])
     pool = [m for name in sorted(covered) for m in mutants(ROOT / name)]
     sample = random.Random(options.seed).sample(pool, min(options.count, len(pool)))
     sample = [m for m in sample if options.only in m["file"]]
