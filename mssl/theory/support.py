@@ -111,17 +111,15 @@ class Scan:
             height = np.imag(traces.stieltjes) * self.z
             # s dF/ds is 1 - (s^2/n) Tr (Sigma R)^2 outside: zero where a bulk would open.
             room = np.real(traces.slope * self.s)
-            new = [np.empty(0)]
-            for k in range(1, self.z.size - 1):
-                three = slice(k - 1, k + 2)
-                kinds = self.inside[three]
-                if kinds.all() != kinds.any():
-                    continue  # an edge
-                values = height[three] if kinds.all() else np.abs(room[three])
-                left, here, right = self.z[three]
-                if values[1] <= min(values[0], values[2]) and right - left > 1e-8 * here:
-                    new += [np.linspace(left, here, 5)[1:-1], np.linspace(here, right, 5)[1:-1]]
-            self.add(np.concatenate(new))
+            inside = self.inside
+            alike = (inside[:-2] == inside[1:-1]) & (inside[1:-1] == inside[2:])  # no edge
+            values = np.where(inside, height, np.abs(room))
+            low = values[1:-1] <= np.minimum(values[:-2], values[2:])
+            apart = self.z[2:] - self.z[:-2] > 1e-8 * self.z[1:-1]
+            k = 1 + np.flatnonzero(alike & low & apart)
+            left, here, right = self.z[k - 1], self.z[k], self.z[k + 1]
+            halves = np.linspace(left, here, 5)[1:-1], np.linspace(here, right, 5)[1:-1]
+            self.add(np.concatenate(halves).ravel())
 
 
 def first_scan(equivalent: WeightedEquivalent, refinement: int, atoms: Sequence[Atom]):

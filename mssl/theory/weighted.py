@@ -43,6 +43,16 @@ class Traces(NamedTuple):
     stieltjes: Array  # (1/d) Tr D^-1 R
 
 
+class _Sums(NamedTuple):
+    """Terms 1/(s v + beta - z w) of the sums over a joint law, and what multiplies them."""
+
+    variances: Array  # v
+    inverses: Array  # w = 1/D
+    offsets: Array | float  # beta
+    table: Array  # columns of multiples of the terms
+    square_table: Array  # of their squares
+
+
 @dataclass(frozen=True, eq=False)
 class WeightedEquivalent(StoredByFields):
     r"""Deterministic equivalent of a weighted sample covariance.
@@ -142,6 +152,15 @@ class WeightedEquivalent(StoredByFields):
         return joint_law(self.covariance, self.weights, self.offset)
 
     @cached_property
+    def sums(self) -> _Sums | None:
+        """What the sums over the joint law need at every point, or None without a law."""
+        if self.law is None:
+            return None
+        v, w, m = self.law.variances, 1.0 / self.law.weights, self.law.counts
+        squares = np.stack([v * v * m, v * w * m], axis=1)
+        return _Sums(v, w, self.law.offsets, np.stack([v * m, w * m], axis=1), squares)
+
+    @cached_property
     def population_trace(self) -> float:
         r""":math:`\frac1n \mathrm{Tr}\,D\Sigma`."""
         return float(self.weights @ self.covariance.diagonal()) / self.n_samples
@@ -167,8 +186,8 @@ class WeightedEquivalent(StoredByFields):
     def traces(self, s: Points, z: Points) -> Traces:
         """All functionals at points s and z of equal shape (n_points,)."""
         s, z = np.atleast_1d(s), np.atleast_1d(z)
-        if self.law is not None:
-            return _law_traces(self, self.law, s, z)
+        if self.sums is not None:
+            return _law_traces(self, self.sums, s, z)
         if self.pencil is not None:
             n, rho = self.n_samples, self.rho
             t1, t2, cross, inverse = self.pencil.traces(s, z)
@@ -422,36 +441,33 @@ class WeightedEquivalent(StoredByFields):
         return s, right
 
 
-def _law_traces(equivalent: WeightedEquivalent, law: JointSpectrum, s: Points, z: Points) -> Traces:
-    n, d, beta = equivalent.n_samples, equivalent.d, law.offsets
-    v, w, m = law.variances, 1.0 / law.weights, law.counts
-    kind = np.result_type(s, z, float)
-    excess, slope, drift, stieltjes = (np.empty(s.shape, dtype=kind) for _ in range(4))
-    rows = max(1, CHUNK // v.size)
-    vm, wm, vvm, vwm = v * m, w * m, v * v * m, v * w * m
-    table = np.stack([vm, wm], axis=1)
-    square_table = np.stack([vvm, vwm], axis=1)
-    for start in range(0, s.size, rows):
-        part = slice(start, start + rows)
-        a, b = s[part], z[part]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            first, second = _moments(a, b, v, w, beta, table, square_table)
-            t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
-            excess[part] = equivalent.rho * a - 1.0 + a * t1
-            slope[part] = equivalent.rho + t1 - a * t2
-            drift[part] = a * cross
-            stieltjes[part] = first[:, 1] / d
-    return Traces(excess, slope, drift, stieltjes)
+def _law_traces(equivalent: WeightedEquivalent, sums: _Sums, s: Points, z: Points) -> Traces:
+    rows = max(1, CHUNK // sums.variances.size)
+    if s.size <= rows:
+        return _law_traces_at_once(equivalent, sums, s, z)
+    parts = [slice(start, start + rows) for start in range(0, s.size, rows)]
+    pieces = [_law_traces_at_once(equivalent, sums, s[part], z[part]) for part in parts]
+    return Traces(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
 
-def _moments(
-    s: Points, z: Points, v: Array, w: Array, beta: Array | float, table: Array, square_table: Array
-):
+def _law_traces_at_once(
+    equivalent: WeightedEquivalent, sums: _Sums, s: Points, z: Points
+) -> Traces:
+    n, rho = equivalent.n_samples, equivalent.rho
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        first, second = _moments(s, z, sums)
+        t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
+        excess, slope = rho * s - 1.0 + s * t1, rho + t1 - s * t2
+        return Traces(excess, slope, s * cross, first[:, 1] / equivalent.d)
+
+
+def _moments(s: Points, z: Points, sums: _Sums):
     """Sums of r and r^2, r = 1/(s v + beta - z w), against the columns of the two tables.
 
     Real and imaginary parts are kept apart: NumPy's complex products and quotients are several
     times slower than the same arithmetic on reals.
     """
+    v, w, beta, table, square_table = sums
     x = np.multiply.outer(s.real, v)
     x += beta - np.multiply.outer(z.real, w)
     if not (np.iscomplexobj(s) or np.iscomplexobj(z)):
