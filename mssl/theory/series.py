@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +72,10 @@ class AngleMap:
         return np.arccos(np.clip((self.centre - y) / self.half, -1.0, 1.0))
 
 
+# Panels come in a few sizes, and a spectrum may have hundreds of them.
+_gauss_legendre = cache(np.polynomial.legendre.leggauss)
+
+
 def local_angle(panel: Panel, angle: Array):
     """The angle in units in which a panel is [-1, 1]."""
     return (2.0 * angle - panel.start - panel.stop) / (panel.stop - panel.start)
@@ -91,7 +96,7 @@ def expect(
         total += atom.mass * float(function(np.array([atom.position]))[0])
     bulks = np.reshape(edges, (-1, 2))
     for panel in panels:
-        nodes, weights = np.polynomial.legendre.leggauss(panel.series.size)
+        nodes, weights = _gauss_legendre(panel.series.size)
         half = 0.5 * (panel.stop - panel.start)
         angle = panel.start + half * (nodes + 1.0)
         value = chebyshev.chebval(nodes, panel.series)

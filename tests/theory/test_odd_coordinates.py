@@ -52,7 +52,7 @@ def test_eigenvalues_of_dependent_coordinates_sum_to_zero(name):
         assert abs(spectrum.moment(1)) < 1e-7
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None, max_examples=20)
 @given(
     st.sampled_from(sorted(BASES)),
     st.integers(1, D),

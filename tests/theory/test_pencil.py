@@ -88,7 +88,7 @@ def test_the_count_is_that_of_the_eigenvalues_of_a_draw():
         assert ensemble.below(root, z) == np.sum(values < z)
 
 
-@pytest.mark.parametrize("d", [40, 60])
+@pytest.mark.parametrize("d", [40, pytest.param(60, marks=pytest.mark.long)])
 def test_a_dense_model_has_the_spectrum_of_the_structured_one(d):
     model = Scaled(AR1(d, -0.8), np.linspace(0.7, 1.6, d))
     for n in (d // 2, 40 * d):

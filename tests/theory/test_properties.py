@@ -104,13 +104,13 @@ def test_errors(line):
     assert_nothing_wrong(line, checks.ERRORS)
 
 
-@fixed(40)
+@fixed(24)
 @given(regressions(quick=True))
 def test_spectra_of_regressions(line):
     assert_nothing_wrong(line, {"spectrum": checks.spectrum, **checks.SPECTRA})
 
 
-@fixed(40)
+@fixed(24)
 @given(st.booleans().flatmap(lambda s: components(s, quick=True)))
 def test_spectra_of_components(line):
     assert_nothing_wrong(line, {"spectrum": checks.spectrum, **checks.SPECTRA})
@@ -164,8 +164,19 @@ def test_odd_coordinates_against_a_draw(model, n, rate):
         assert_nothing_wrong(line, {"simulation": checks.simulation}, rng)
 
 
-@pytest.mark.parametrize("factor", [0.0, 1e-3, 0.1, 10.0, 1e3])
-@pytest.mark.parametrize("n", [60, 300])
+@pytest.mark.parametrize(
+    ("n", "factor"),
+    [
+        (60, 0.0),
+        (60, 1e3),
+        (300, 1e-3),
+        (300, 10.0),
+        *(
+            pytest.param(*other, marks=pytest.mark.long)
+            for other in ((60, 1e-3), (60, 0.1), (60, 10.0), (300, 0.0), (300, 0.1), (300, 1e3))
+        ),
+    ],
+)
 def test_one_odd_coordinate_leaves_the_others_alone(n, factor):
     # The check draws coordinate and factor itself; the seeds make it meet small and large ones.
     seeds = np.random.default_rng([n, int(1e3 * factor)]).integers(0, 1000, 2)
