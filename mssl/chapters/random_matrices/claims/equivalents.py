@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.integrate import quad
+from scipy.integrate import quad, quad_vec
 from scipy.stats import chi2
 
 from mssl.chapters.ledger.checks import bounded, in_standard_errors, relative
@@ -65,19 +65,16 @@ def _constants(beta, gamma, low):
 def _one_coordinate(n, beta, shift):
     """E Q, E |Q - R|^2, E Q^2 and R, t for d = 1, Sigma = beta, by an integral over chi-square."""
 
-    def mean(f):
-        # The substitution takes the root singularity at n = 1 away.
-        def integrand(u):
-            return 2 * u * n * chi2.pdf(n * u * u, n) * f(1 / (beta * u * u + shift))
-
-        def integral(part):
-            return quad(lambda u: part(integrand(u)), 0.0, 8.0, points=[1.0], epsabs=1e-13)[0]
-
-        return integral(np.real) + 1j * integral(np.imag)
-
     t, r = complex_solved(np.array([[beta]]), np.array([[shift]]), n)
     r = r[0, 0]
-    return mean(lambda q: q), mean(lambda q: abs(q - r) ** 2).real, mean(lambda q: q * q), r, t
+
+    # The substitution u = sqrt(chi-square / n) takes the root singularity at n = 1 away.
+    def integrand(u):
+        q = 1 / (beta * u * u + shift)
+        return 2 * u * n * chi2.pdf(n * u * u, n) * np.array([q, abs(q - r) ** 2, q * q])
+
+    mean, square, second = quad_vec(integrand, 0.0, 8.0, points=[1.0], epsabs=1e-13)[0]
+    return mean, square.real, second, r, t
 
 
 def _excess_of_one_coordinate():

@@ -156,8 +156,13 @@ def _entries(matrix, d):
     )
 
 
+RIDGE = 0.3
+
+
 def _complex_check(measure, limit, sizes, trials, seed, setting, powers) -> Check:
     """Means of complex forms in standard errors, for n > d and n < d, and powers of the scatter.
+
+    Both functions are given a world, the number of its samples and the limit of its D at RIDGE.
 
     `powers` names the proved power of 1/d of each form's root mean square deviation; one that is
     off by more than 0.2 counts as 100 standard errors.
@@ -167,9 +172,10 @@ def _complex_check(measure, limit, sizes, trials, seed, setting, powers) -> Chec
         gaps, errors, sizes_seen = [], [], []
         for d in sizes:
             n = round(aspect * d)
-            rng = np.random.default_rng(seed)
-            expected = np.array([_entries(m, d) for m in limit(uneven(d), n)])
-            seen = np.array([measure(uneven(d), n, g) for g in rng.spawn(trials)])
+            world, rng = uneven(d), np.random.default_rng(seed)
+            weights = limit_diagonal(world, n, RIDGE)
+            expected = np.array([_entries(m, d) for m in limit(world, n, weights)])
+            seen = np.array([measure(world, n, weights, g) for g in rng.spawn(trials)])
             off = seen - expected
             gaps.append(off.mean(axis=0))
             sizes_seen.append(np.sqrt(np.mean(np.abs(off) ** 2, axis=0)))
@@ -191,15 +197,14 @@ HALF_OR_ONE = np.array([1.0] * 5 + [0.5] * 4)
 
 def equivalent() -> Check:
     """Bilinear forms and trace of (M - zeta)^-1."""
-    points, lam = (0.6 + 0.3j, 1.5 + 0.5j, -0.5 + 0.1j), 0.3
+    points, lam = (0.6 + 0.3j, 1.5 + 0.5j, -0.5 + 0.1j), RIDGE
 
-    def limit(world, n):
-        weights = limit_diagonal(world, n, lam)
+    def limit(world, n, weights):
         root = np.sqrt(weights)
         sigma_d = root[:, None] * world.dense() * root
         return [_root_of_t(sigma_d, lam * weights - z, n)[1] for z in points]
 
-    def measure(world, n, rng):
+    def measure(world, n, _, rng):
         s, _, diagonal, _ = sample(world, n, lam, rng)
         root = np.sqrt(diagonal)
         m = root[:, None] * (s + lam * np.eye(world.d)) * root
@@ -219,10 +224,9 @@ def equivalent() -> Check:
 
 def definite_imaginary_part() -> Check:
     """(S + Lambda)^-1 where only the imaginary part of the shift is definite."""
-    points, lam = (4.0 + 1.5j, 1.0 + 0.7j), 0.3
+    points, lam = (4.0 + 1.5j, 1.0 + 0.7j), RIDGE
 
-    def limit(world, n):
-        weights = limit_diagonal(world, n, lam)
+    def limit(world, n, weights):
         found = []
         for zeta in points:
             shift = lam - zeta / weights
@@ -233,9 +237,8 @@ def definite_imaginary_part() -> Check:
             found.append(r if t.imag < 0 and bounded else np.full_like(r, np.nan))
         return found
 
-    def measure(world, n, rng):
+    def measure(world, n, weights, rng):
         s, *_ = sample(world, n, lam, rng)
-        weights = limit_diagonal(world, n, lam)
         found = []
         for zeta in points:
             q = np.linalg.inv(s + np.diag(lam - zeta / weights))
@@ -258,22 +261,21 @@ def definite_imaginary_part() -> Check:
 
 def learned_resolvent() -> Check:
     """(A_hat - z)^-1 itself: in the bulk off the axis, left of the spectrum and right of it."""
-    lam = 0.3
+    lam = RIDGE
 
     def points(world):
         beta = np.linalg.eigvalsh(world.dense())[-1] / lam
         return (0.2 + 0.5j, -1.0 + 0.6j, -beta - 1.0, 1.6)
 
-    def limit(world, n):
-        weights, eye = limit_diagonal(world, n, lam), np.eye(world.d)
-        found = []
+    def limit(world, n, weights):
+        eye, found = np.eye(world.d), []
         for z in points(world):
             t, _ = _root_of_t(world.dense(), lam - 1.0 / (1.0 - z) / weights, n)
             a_z = eye - np.linalg.inv(t * world.dense() + lam * eye) / weights
             found.append(np.linalg.inv(a_z - z * eye))
         return found
 
-    def measure(world, n, rng):
+    def measure(world, n, _, rng):
         _, q, diagonal, a = sample(world, n, lam, rng)
         inverse = np.linalg.eigvalsh(q / np.sqrt(np.outer(diagonal, diagonal)))
         inside = points(world)[2] + 0.5 <= 1.0 - inverse[-1] and inverse[0] > 0.0
