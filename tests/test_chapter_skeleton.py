@@ -88,6 +88,7 @@ def test_it_stands_last_in_its_part(copy):
     assert f"{entry}  - caption: Appendix\n" in after
 
 
+@pytest.mark.long
 def test_its_page_builds_without_a_warning(copy, tmp_path):
     """The page alone; of the others only the one that the book's own extension reads is there."""
     folder = shutil.copytree(copy, tmp_path / "book")

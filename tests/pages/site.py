@@ -36,13 +36,13 @@ CHAPTERS = sorted(
     page for page in (ROOT / "book").glob("*.md") if "{code-cell}" in page.read_text("utf-8")
 )
 
-# Pages of hundreds of formulas take the browser half a minute each: three at every test, all others
+# Pages of hundreds of formulas take the browser half a minute each: two at every test, all others
 # by `make long`.
-OFTEN = ("book/one_coordinate.html", "book/transition.html", "book/vit_mae.html")
+OFTEN = ("book/one_coordinate.html", "book/vit_mae.html")
 
 
 def often(names):
-    """The pages as parameters, all but three of them marked as long."""
+    """The pages as parameters, all but two of them marked as long."""
     return [n if n in OFTEN else pytest.param(n, marks=pytest.mark.long) for n in names]
 
 

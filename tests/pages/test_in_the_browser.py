@@ -48,7 +48,8 @@ TOO_WIDE = """() => {
     .concat([`page ${root.scrollWidth} > ${width}`]);
 }"""
 
-# Of pages of code, the longest and the shortest, and one that holds all their kinds of words.
+# Of pages of code, which differ in nothing but their code, the longest and the shortest, and one
+# that holds all their kinds of words; `make long` opens the others too.
 BY_LENGTH = sorted(SOURCES, key=lambda name: (SITE / name).stat().st_size)
 OPEN_TO_ALL = [name for name in PAGES if name not in BY_LENGTH[1:-1]]
 # The checks take a minute on a page with hundreds of formulas: `make long` has those.
@@ -96,7 +97,10 @@ def hold_whole_and_quiet(browser):
 
 @built
 @browsed
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name",
+    [name if name in OPEN_TO_ALL else pytest.param(name, marks=pytest.mark.long) for name in PAGES],
+)
 def test_page_in_the_browser(name, browser):
     browser.open(name)
     hold_whole_and_quiet(browser)

@@ -11,7 +11,11 @@ from tests.pages.site import browsed, built
 
 pdfium = pytest.importorskip("pypdfium2")
 
-PRINTED = ("book/landing.html", "book/one_coordinate.html", "book/transition.html")
+PRINTED = (
+    "book/landing.html",
+    "book/one_coordinate.html",
+    pytest.param("book/transition.html", marks=pytest.mark.long),
+)
 
 # On paper: the ground, headings that cannot be told from it, and what is cut or still scrolls.
 ON_PAPER = """() => {
