@@ -453,6 +453,29 @@ def test_a_quiet_copy_of_a_loud_feature_keeps_the_digits_of_its_residual(shape, 
         np.testing.assert_allclose(path.fit(X).loo_errors_by_feature_[0], by_feature, rtol=1e-6)
 
 
+@pytest.mark.parametrize("distance", [1e-10, 1e-11])
+def test_every_error_of_uncertain_data_says_so(distance):
+    X, ridge = data(12, 5), 1e-12
+    X[:, 2] = X[:, 0] + distance * X[:, 2]
+    with pytest.warns(AccuracyWarning, match="coef_ and D_ hold"):
+        model = MaskedRegression(ridge).fit(X)
+    with pytest.warns(AccuracyWarning, match="errors of generalised cross-validation hold"):
+        assert model.gcv_error_ > 0
+    with pytest.warns(AccuracyWarning, match="leave-one-out errors hold"):
+        assert model.loo_error_ > 0
+    with pytest.warns(AccuracyWarning, match=r"leave-one-out errors at ridge = \S+ hold"):
+        MaskedRegressionCV([0.1 * ridge, ridge, 1.0, 10.0]).fit(X)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])
+def test_data_that_were_spoilt_after_the_fit_are_noticed(value):
+    X = data(12, 5)
+    model = MaskedRegression(0.1).fit(X)
+    X[3, 2] = value
+    with pytest.raises(ValueError, match="changed in place after fit"):
+        _ = model.loo_error_
+
+
 def test_a_loud_row_is_not_called_singular():
     X = data(40, 6, seed=1)
     X[0] *= 1e5

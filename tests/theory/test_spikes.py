@@ -268,6 +268,27 @@ def test_critical_strength_solves_for_a_direction_that_changes_d():
     assert critical_strength(theory_of, noise, localised(d, 1)[:, 0], largest=1e3) == np.inf
 
 
+@pytest.mark.parametrize("n", [400, 400_000, 4_000_000])
+def test_critical_strength_of_white_noise_is_the_root_of_d_over_n(n):
+    found = critical_strength(lambda model: PCATheory(model, n), Isotropic(40), flat(40)[:, 0])
+    assert found == pytest.approx((40 / n) ** 0.5, rel=1e-9)
+
+
+@pytest.mark.parametrize("strength", [0.3, 3.0])
+def test_critical_strength_is_searched_up_to_the_largest(strength):
+    """White noise has one of .316 for a spread direction, and 12.06 for a single coordinate."""
+    spread = critical_strength(
+        lambda model: PCATheory(model, 400), Isotropic(40), flat(40)[:, 0], largest=strength
+    )
+    single = critical_strength(
+        lambda model: SSRTheory(model, 20, 0.1), Isotropic(60), np.eye(60)[0], largest=strength
+    )
+    assert spread == (np.inf if strength < 0.316 else pytest.approx(0.1**0.5))
+    assert single == np.inf
+    found = critical_strength(lambda model: SSRTheory(model, 20, 0.1), Isotropic(60), np.eye(60)[0])
+    assert found == pytest.approx(12.063, abs=1e-3)
+
+
 def test_no_spikes_and_bad_input():
     theory = SSRTheory(Isotropic(50), 100, 0.1)
     assert theory.spikes == ()
