@@ -11,6 +11,7 @@
   card.setAttribute("role", "tooltip");
   let shown = null;
   let timer = 0;
+  let held = false; // by the keyboard, until the mouse moves: a page that scrolls beneath it says nothing
 
   const pages = new Map([[location.pathname, Promise.resolve(document)]]);
   const pageOf = (url) => {
@@ -80,24 +81,31 @@
     return true;
   };
 
-  const soon = (step) => {
+  const soon = (step, delay = DELAY) => {
     clearTimeout(timer);
-    timer = setTimeout(step, DELAY);
+    timer = setTimeout(step, delay);
   };
   const linkAt = (event) => event.target.closest?.(LINKS);
 
   const start = () => {
     document.body.append(card);
-    document.addEventListener("pointerover", (event) => {
-      if (event.pointerType !== "mouse") return;
+    const follow = (event) => {
+      if (event.pointerType !== "mouse" || held) return;
       const link = linkAt(event);
       if (link) soon(() => show(link));
       else if (card.contains(event.target)) clearTimeout(timer);
       else soon(hide);
+    };
+    document.addEventListener("pointerover", follow);
+    document.addEventListener("pointermove", (event) => {
+      if (!held || !(event.movementX || event.movementY)) return;
+      held = false;
+      follow(event);
     });
     document.addEventListener("focusin", (event) => {
       const link = linkAt(event);
-      if (link?.matches(":focus-visible")) show(link);
+      held = Boolean(link?.matches(":focus-visible"));
+      if (held) soon(() => show(link), 0);
       else if (!link && !card.contains(event.target)) hide();
     });
     document.addEventListener("click", async (event) => {

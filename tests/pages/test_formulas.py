@@ -105,6 +105,27 @@ def test_a_reference_shows_its_target(target, shown, browser):
 
 @built
 @browsed
+def test_a_page_that_scrolls_beneath_the_mouse_leaves_the_card_of_the_keyboard(browser):
+    page = browser.open("book/error.html")
+    link = reference(page, "*='references.html#id'")
+    link.hover()
+    card = page.locator("#preview-card")
+    card.locator(".citation").wait_for(state="visible")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")  # the key tells the browser that focus is to be seen
+    link.focus()
+    card.locator(".citation").wait_for(state="visible")
+    page.evaluate("() => scrollBy(0, 100)")
+    page.wait_for_timeout(600)  # more than the time after which a mouse elsewhere closes it
+    assert card.is_visible()
+    box = link.bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 200)
+    page.mouse.move(box["x"] + 5, box["y"] + 250)
+    card.wait_for(state="hidden")
+
+
+@built
+@browsed
 def test_the_first_tap_shows_and_the_second_follows(phone):
     page = phone.open("book/error.html", width=400)
     link = page.locator(
