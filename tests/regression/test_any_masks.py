@@ -97,3 +97,10 @@ SKEW = np.eye(3) + np.diag([0.1, 0.0], 1)
 def test_bad_input_gets_one_clear_sentence(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_a_moment_is_symmetric_up_to_rounding():
+    moment = np.diag([1.0, 2.0, 3.0])
+    exact = best_predictor(moment, Bernoulli(0.5))
+    moment[0, 1] = 1e-17
+    np.testing.assert_allclose(best_predictor(moment, Bernoulli(0.5)), exact, atol=1e-16)

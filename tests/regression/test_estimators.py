@@ -22,7 +22,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from mssl.exceptions import AccuracyWarning
 from mssl.masks import Exactly
-from mssl.regression import MaskedRegression, MaskedRegressionCV, blas, masked_regression, solutions
+from mssl.regression import (
+    MaskedRegression,
+    MaskedRegressionCV,
+    blas,
+    exchange,
+    masked_regression,
+    solutions,
+)
 from tests.oracles import Exact
 
 SHAPES = [(60, 20), (21, 20), (20, 20), (15, 30), (2, 7), (9, 1)]
@@ -465,6 +472,15 @@ def test_every_error_of_uncertain_data_says_so(distance):
         assert model.loo_error_ > 0
     with pytest.warns(AccuracyWarning, match=r"leave-one-out errors at ridge = \S+ hold"):
         MaskedRegressionCV([0.1 * ridge, ridge, 1.0, 10.0]).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(1e-4, "about 4 digits"), (5e-3, "about 2 digits"), (0.05, "one digit"), (2.0, "no digit")],
+)
+def test_the_digits_that_hold_are_counted(change, said):
+    with pytest.warns(AccuracyWarning, match=f"errors hold {said}, because"):
+        exchange.warn_of_digits(np.array([1e-9, change]), "errors")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])

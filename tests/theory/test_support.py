@@ -60,3 +60,19 @@ def test_small_and_dense_models_are_decomposed():
     assert WeightedEquivalent(large, 80, weights, 0.1, 1.0).pencil is None
     assert WeightedEquivalent(Dense(large.dense()), 80, weights, 0.1, 1.0).pencil is not None
     assert WeightedEquivalent(Diagonal(weights), 80, weights, 0.1, 1.0).pencil is None
+
+
+def test_functionals_at_a_complex_root_of_a_real_place():
+    equivalent = sample_covariance(Diagonal(TWO), 100)
+    z = np.array([0.7, 1.3, 25.0])
+    s = np.array([0.4 - 0.2j, 1.1 - 1.0j, 0.9 - 0.1j])
+    for real, whole in zip(equivalent.traces(s, z), equivalent.traces(s, z + 0j), strict=True):
+        np.testing.assert_array_equal(real, whole)
+    r = 1.0 / (s[0] * TWO - z[0])
+    found = equivalent.traces(s, z)
+    assert found.excess[0] == pytest.approx(s[0] - 1.0 + s[0] * np.sum(TWO * r) / 100)
+    assert found.slope[0] == pytest.approx(
+        1.0 + np.sum(TWO * r) / 100 - s[0] * np.sum((TWO * r) ** 2) / 100
+    )
+    assert found.drift[0] == pytest.approx(s[0] * np.sum(TWO * r * r) / 100)
+    assert found.stieltjes[0] == pytest.approx(np.mean(r))
