@@ -145,7 +145,8 @@ class Pencil:
             values, vectors = np.linalg.eigh(k)
             weights = np.sum((self._inverse.T @ vectors) ** 2, axis=1)
             return zip(np.ones_like(values), values, weights, np.zeros(len(z)), strict=True)
-        inverse = 1.0 / np.where(b == 0, CLOSEST * np.max(np.abs(b)), b)
+        size = max(np.max(np.abs(self.levels)), np.max(np.abs(z))) or 1.0
+        inverse = 1.0 / np.where(b == 0, CLOSEST * size, b)
         left = inverse[:, :, None] * self._root
         values, vectors = np.linalg.eigh(self._root.T @ left)
         weights = np.sum((left @ vectors) ** 2, axis=1)

@@ -1,0 +1,65 @@
+"""Which coordinates a spectrum takes apart, and which it takes together."""
+
+import numpy as np
+import pytest
+
+from mssl.covariance import AR1, Dense, Diagonal, Scaled
+from mssl.theory import atoms, bulk
+from mssl.theory.pencil import Pencil
+
+
+def test_only_a_chain_of_one_scale_is_stationary():
+    chain = AR1(20, 0.5)
+    assert bulk.is_stationary(chain, 10)
+    assert bulk.is_stationary(Scaled(Scaled(chain, np.full(20, 3.0)), np.full(20, 0.1)), 10)
+    assert not bulk.is_stationary(Scaled(chain, np.linspace(1.0, 2.0, 20)), 10)
+    assert not bulk.is_stationary(chain, 20)
+    assert not bulk.is_stationary(Diagonal(np.ones(20)), 10)
+
+
+@pytest.mark.parametrize("strength", [1e-3, 0.5, 2.0, 1e3])
+def test_a_local_direction_is_seen_at_any_strength(strength):
+    directions = np.zeros((200, 3))
+    directions[7, 0], directions[:, 1], directions[9, 2] = 1.0, 200**-0.5, 1.0
+    found = bulk._local(np.ones(200), np.ones(200), np.array([strength, 1.0, 0.0]), directions)
+    np.testing.assert_array_equal(np.flatnonzero(found), [7])
+
+
+def test_levels_that_nearly_agree_become_one_beside_others_that_do_not():
+    near = 1.0 + 1e-5 * np.arange(30)
+    settled = bulk.settle(np.concatenate([near, [5.0, 7.0]]), 1.0, 20)
+    np.testing.assert_allclose(settled[:30], near.mean(), rtol=1e-15)
+    np.testing.assert_array_equal(settled[30:], [5.0, 7.0])
+    few = bulk.settle(near, 1.0, 40)
+    np.testing.assert_array_equal(few, near)
+    # Neighbours nearly agree, the ends do not: they are left as they are.
+    chain = 1.0 + 9e-5 * np.arange(30)
+    np.testing.assert_array_equal(bulk.settle(chain, 1.0, 20), chain)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_a_rank_is_the_same_in_all_units(unit):
+    """Two of five coordinates are copies; of the other group none is."""
+    loadings = np.array(
+        [[1.0, 0, 0, 0], [1.0, 0, 0, 0], [0, 1.0, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]]
+    )
+    model = Dense(unit * loadings @ loadings.T)
+    null = atoms._null_weight(model)
+    np.testing.assert_allclose(null, [0.5, 0.5, 0.0, 0.0, 0.0], atol=0.02)
+    assert atoms._rank(model, np.array([0, 1, 2]), null) == 2
+    assert atoms._rank(model, np.array([2, 3, 4]), null) == 3
+    assert atoms._rank(model, np.arange(5), null) == 4
+
+
+@pytest.mark.parametrize("same", [0.3, 0.8])
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_traces_at_a_level_are_the_same_in_all_units(unit, same):
+    """Where B has zeros and Sigma is singular, their sum is not."""
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(6, 3))
+    sigma, weights, levels = root @ root.T, rng.uniform(0.5, 2.0, 6), np.repeat([0.3, same], 3)
+    s, z = np.array([0.7 - 0.1j]), np.array([0.3])
+    plain = Pencil(sigma, weights, levels).traces(s, z)
+    other = Pencil(unit * sigma, weights, unit * levels).traces(s, unit * z)
+    np.testing.assert_allclose(other[0], plain[0], rtol=1e-9)
+    np.testing.assert_allclose(other[1], plain[1], rtol=1e-9)
