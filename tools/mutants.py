@@ -329,7 +329,11 @@ def main(arguments=None) -> int:
     parser.add_argument("--count", type=int, default=settings["count"])
     parser.add_argument("--seed", type=int, default=settings["seed"])
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--again", action="store_true", help="try survivors once more")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="try survivors once more, but for those that change nothing",
+    )
     parser.add_argument(
         "--budget",
         type=float,
@@ -349,11 +353,12 @@ def main(arguments=None) -> int:
     digest = hashlib.sha256(sources).hexdigest()[:10]
     record = ROOT / ".mutants" / f"{options.seed}-{digest}.jsonl"
     record.parent.mkdir(exist_ok=True)
+    reasons = {(e["file"], e["line"], e["change"]): e["why"] for e in settings["equivalent"]}
     done = {}
     if record.exists():
         for row in record.read_text("utf-8").splitlines():
             result = json.loads(row)
-            if not result["killed"] and options.again:
+            if not result["killed"] and options.again and _key(result) not in reasons:
                 continue
             done[result["file"], result["node"], result["choice"]] = result
     wanted = [(m["file"], m["node"], m["choice"]) for m in sample]
@@ -365,7 +370,6 @@ def main(arguments=None) -> int:
         tests = [found.tests(m, covered[m["file"]], options.budget) for m in todo]
         usual = [sum(found.seconds[test] for test in chosen) for chosen in tests]
         _run(list(zip(todo, tests, usual, strict=True)), record, done, options.jobs)
-    reasons = {(e["file"], e["line"], e["change"]): e["why"] for e in settings["equivalent"]}
     share = _report([done[key] for key in wanted if key in done], reasons)
     return int(share < settings["least"])
 

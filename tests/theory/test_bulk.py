@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mssl.covariance import AR1, Dense, Diagonal, Scaled
-from mssl.theory import atoms, bulk
+from mssl.covariance import AR1, Blocks, Circulant, Dense, Diagonal, Scaled
+from mssl.theory import PCATheory, atoms, bulk, optimal_masking
+from mssl.theory.law import joint_law
 from mssl.theory.pencil import Pencil
 
 
@@ -63,3 +64,34 @@ def test_traces_at_a_level_are_the_same_in_all_units(unit, same):
     other = Pencil(unit * sigma, weights, unit * levels).traces(s, unit * z)
     np.testing.assert_allclose(other[0], plain[0], rtol=1e-9)
     np.testing.assert_allclose(other[1], plain[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "model", [AR1(30, -0.6), Blocks([4, 6, 5], [0.3, 0.9, -0.1]), Circulant([1.0, 0.5, 0.2, 0.5])]
+)
+def test_a_law_holds_the_eigenvalues_of_models_that_know_them(model):
+    law = joint_law(model, np.full(model.d, 2.0), 0.1)
+    found = np.sort(np.repeat(law.variances, law.counts.astype(int)))
+    np.testing.assert_allclose(found, np.linalg.eigvalsh(model.dense()), rtol=1e-10)
+    np.testing.assert_array_equal(law.weights, 2.0)
+    assert joint_law(model, np.linspace(1.0, 2.0, model.d), 0.1) is None
+
+
+@pytest.mark.parametrize("unit", [1e-7, 1.0, 1e7])
+def test_bulks_that_miss_their_mean_are_noticed_in_all_units(unit):
+    model = Diagonal(unit * np.repeat([1.0, 4.0], 30))
+    spectrum = PCATheory(model, 150).spiked_equivalent.spectrum
+    edges, panels, point_masses = spectrum._support
+    assert spectrum._wrong_moment(edges, panels, point_masses) == ""
+    wrong = [panel._replace(series=1.001 * panel.series) for panel in panels]
+    assert spectrum._wrong_moment(edges, wrong, point_masses).startswith("have a mean")
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_best_pair_of_rate_and_ridge_has_the_units_of_the_rows(unit):
+    variances = np.geomspace(0.3, 3.0, 24)
+    plain = optimal_masking(Scaled(AR1(24, 0.9), variances), 20)
+    other = optimal_masking(Scaled(AR1(24, 0.9), unit**0.5 * variances), 20)
+    assert other.mask_rate == pytest.approx(plain.mask_rate, abs=1e-4)
+    assert other.error / unit == pytest.approx(plain.error, rel=1e-9)
+    assert other.ridge / unit == pytest.approx(plain.ridge, rel=1e-3, abs=1e-6)
