@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
+from functools import cache
 from operator import mul
 
 from mssl.figures.style import colors, linear_light, luminance
@@ -46,6 +47,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+@cache  # a page of figures asks for a few colours, thousands of times
 def on_dark(color: str, role: Role) -> str:
     """Return the colour for a dark page.
 
