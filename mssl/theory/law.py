@@ -7,10 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from .._types import Array
+from .._types import Array, Points
 from ..covariance import AR1, Blocks, Covariance, Dense, Diagonal, Isotropic, Scaled
 
-__all__ = ["JointSpectrum", "joint_law", "merged", "unscaled"]
+__all__ = [
+    "JointSpectrum",
+    "LawSums",
+    "joint_law",
+    "law_moments",
+    "law_sums",
+    "merged",
+    "unscaled",
+]
 
 
 def unscaled(covariance: Covariance) -> Covariance:
@@ -37,6 +45,60 @@ class JointSpectrum(NamedTuple):
     weights: Array
     counts: Array
     offsets: Array | float
+
+
+class LawSums(NamedTuple):
+    """Terms 1/(s v + beta - z w) of the sums over a joint law, and what multiplies them.
+
+    Attributes
+    ----------
+    variances, inverses : ndarray of shape (n_values,)
+        v, and w = 1/D.
+    offsets : float or ndarray of shape (n_values,)
+        beta.
+    table, square_table : ndarray of shape (n_values, 2)
+        Columns of multiples of the terms, and of their squares.
+    """
+
+    variances: Array
+    inverses: Array
+    offsets: Array | float
+    table: Array
+    square_table: Array
+
+
+def law_sums(law: JointSpectrum) -> LawSums:
+    """The part of the sums over a `law` that is the same at all points."""
+    v, w, m = law.variances, 1.0 / law.weights, law.counts
+    squares = np.stack([v * v * m, v * w * m], axis=1)
+    return LawSums(v, w, law.offsets, np.stack([v * m, w * m], axis=1), squares)
+
+
+def law_moments(s: Points, z: Points, sums: LawSums) -> tuple[Array, Array]:
+    """Sums of r and r^2, r = 1/(s v + beta - z w), against the two tables of `sums`.
+
+    Real and imaginary parts are kept apart: NumPy's complex products and quotients are several
+    times slower than the same arithmetic on reals.
+    """
+    v, w, beta, table, square_table = sums
+    x = np.multiply.outer(s.real, v)
+    x += beta - np.multiply.outer(z.real, w)
+    if not (np.iscomplexobj(s) or np.iscomplexobj(z)):
+        r = 1.0 / x
+        return r @ table, (r * r) @ square_table
+    y = np.multiply.outer(s.imag, v)
+    if np.iscomplexobj(z) and z.imag.any():
+        y -= np.multiply.outer(z.imag, w)
+    xx, yy = x * x, y * y
+    size = 1.0 / (xx + yy)
+    x *= size
+    y *= size
+    first = x @ table - 1j * (y @ table)
+    xy = x * y
+    x *= x
+    y *= y
+    x -= y
+    return first, x @ square_table - 2j * (xy @ square_table)
 
 
 def joint_law(

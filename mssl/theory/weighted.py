@@ -12,7 +12,7 @@ from .._types import Array, Points, Scalar
 from ..covariance import Circulant, Covariance, Dense
 from ..exceptions import ConvergenceError
 from .inertia import negative_eigenvalues
-from .law import JointSpectrum, joint_law, merged, unscaled
+from .law import JointSpectrum, LawSums, joint_law, law_moments, law_sums, merged, unscaled
 from .pencil import Pencil
 from .state import StoredByFields
 
@@ -41,16 +41,6 @@ class Traces(NamedTuple):
     slope: Array  # dF/ds
     drift: Array  # dF/dz
     stieltjes: Array  # (1/d) Tr D^-1 R
-
-
-class _Sums(NamedTuple):
-    """Terms 1/(s v + beta - z w) of the sums over a joint law, and what multiplies them."""
-
-    variances: Array  # v
-    inverses: Array  # w = 1/D
-    offsets: Array | float  # beta
-    table: Array  # columns of multiples of the terms
-    square_table: Array  # of their squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,13 +142,9 @@ class WeightedEquivalent(StoredByFields):
         return joint_law(self.covariance, self.weights, self.offset)
 
     @cached_property
-    def sums(self) -> _Sums | None:
+    def sums(self) -> LawSums | None:
         """What the sums over the joint law need at every point, or None without a law."""
-        if self.law is None:
-            return None
-        v, w, m = self.law.variances, 1.0 / self.law.weights, self.law.counts
-        squares = np.stack([v * v * m, v * w * m], axis=1)
-        return _Sums(v, w, self.law.offsets, np.stack([v * m, w * m], axis=1), squares)
+        return None if self.law is None else law_sums(self.law)
 
     @cached_property
     def population_trace(self) -> float:
@@ -441,7 +427,7 @@ class WeightedEquivalent(StoredByFields):
         return s, right
 
 
-def _law_traces(equivalent: WeightedEquivalent, sums: _Sums, s: Points, z: Points) -> Traces:
+def _law_traces(equivalent: WeightedEquivalent, sums: LawSums, s: Points, z: Points) -> Traces:
     rows = max(1, CHUNK // sums.variances.size)
     if s.size <= rows:
         return _law_traces_at_once(equivalent, sums, s, z)
@@ -451,41 +437,14 @@ def _law_traces(equivalent: WeightedEquivalent, sums: _Sums, s: Points, z: Point
 
 
 def _law_traces_at_once(
-    equivalent: WeightedEquivalent, sums: _Sums, s: Points, z: Points
+    equivalent: WeightedEquivalent, sums: LawSums, s: Points, z: Points
 ) -> Traces:
     n, rho = equivalent.n_samples, equivalent.rho
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        first, second = _moments(s, z, sums)
+        first, second = law_moments(s, z, sums)
         t1, t2, cross = first[:, 0] / n, second[:, 0] / n, second[:, 1] / n
         excess, slope = rho * s - 1.0 + s * t1, rho + t1 - s * t2
         return Traces(excess, slope, s * cross, first[:, 1] / equivalent.d)
-
-
-def _moments(s: Points, z: Points, sums: _Sums):
-    """Sums of r and r^2, r = 1/(s v + beta - z w), against the columns of the two tables.
-
-    Real and imaginary parts are kept apart: NumPy's complex products and quotients are several
-    times slower than the same arithmetic on reals.
-    """
-    v, w, beta, table, square_table = sums
-    x = np.multiply.outer(s.real, v)
-    x += beta - np.multiply.outer(z.real, w)
-    if not (np.iscomplexobj(s) or np.iscomplexobj(z)):
-        r = 1.0 / x
-        return r @ table, (r * r) @ square_table
-    y = np.multiply.outer(s.imag, v)
-    if np.iscomplexobj(z) and z.imag.any():
-        y -= np.multiply.outer(z.imag, w)
-    xx, yy = x * x, y * y
-    size = 1.0 / (xx + yy)
-    x *= size
-    y *= size
-    first = x @ table - 1j * (y @ table)
-    xy = x * y
-    x *= x
-    y *= y
-    x -= y
-    return first, x @ square_table - 2j * (xy @ square_table)
 
 
 def _model_traces(equivalent: WeightedEquivalent, s: Scalar, z: Scalar):

@@ -71,6 +71,7 @@ def test_traces_at_a_level_are_the_same_in_all_units(unit, same):
 )
 def test_a_law_holds_the_eigenvalues_of_models_that_know_them(model):
     law = joint_law(model, np.full(model.d, 2.0), 0.1)
+    assert law is not None
     found = np.sort(np.repeat(law.variances, law.counts.astype(int)))
     np.testing.assert_allclose(found, np.linalg.eigvalsh(model.dense()), rtol=1e-10)
     np.testing.assert_array_equal(law.weights, 2.0)
