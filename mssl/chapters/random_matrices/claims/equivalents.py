@@ -73,7 +73,7 @@ def _one_coordinate(n, beta, shift):
         q = 1 / (beta * u * u + shift)
         return 2 * u * n * chi2.pdf(n * u * u, n) * np.array([q, abs(q - r) ** 2, q * q])
 
-    mean, square, second = quad_vec(integrand, 0.0, 8.0, points=[1.0], epsabs=1e-13)[0]
+    mean, square, second = np.asarray(quad_vec(integrand, 0.0, 8.0, points=[1.0], epsabs=1e-13)[0])
     return mean, square.real, second, r, t
 
 
