@@ -289,6 +289,12 @@ def test_critical_strength_is_searched_up_to_the_largest(strength):
     assert found == pytest.approx(12.063, abs=1e-3)
 
 
+@pytest.mark.parametrize("noise", [Isotropic(50), Diagonal(np.linspace(0.5, 2.0, 50))])
+def test_without_a_ridge_fewer_samples_than_coordinates_have_no_threshold(noise):
+    with pytest.raises(ValueError, match="ridge must be positive for a threshold"):
+        critical_strength(lambda model: SSRTheory(model, 20, 0.0), noise, flat(50)[:, 0])
+
+
 def test_no_spikes_and_bad_input():
     theory = SSRTheory(Isotropic(50), 100, 0.1)
     assert theory.spikes == ()
