@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mssl.covariance import AR1, Dense, Diagonal
+from mssl.covariance import AR1, Dense, Diagonal, Isotropic
 from mssl.theory import support
+from mssl.theory.edges import find_edge
 from mssl.theory.weighted import WeightedEquivalent
 
 TWO = np.repeat([1.0, 30.0], [30, 20])
@@ -76,3 +77,39 @@ def test_functionals_at_a_complex_root_of_a_real_place():
     )
     assert found.drift[0] == pytest.approx(s[0] * np.sum(TWO * r * r) / 100)
     assert found.stieltjes[0] == pytest.approx(np.mean(r))
+
+
+@pytest.mark.parametrize(("ends", "middle"), [((1.0, 3.9), 2.45), ((1.0, 4.41), 2.1)])
+def test_a_middle_is_geometric_where_the_ends_are_far_apart(ends, middle):
+    assert support._middle(*ends, []) == pytest.approx(middle)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_points_beside_a_level_come_near_and_keep_away(unit):
+    equivalent = WeightedEquivalent(Diagonal(unit * TWO), 400, np.ones(50), 3.0 * unit, 0.5)
+    offsets = support._around_levels(equivalent) / (3.0 * unit) - 1.0
+    expected = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2]
+    np.testing.assert_allclose(np.sort(np.abs(offsets)), np.repeat(expected, 2), rtol=1e-8)
+    assert np.sum(offsets > 0) == 6
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_points_beside_an_atom_cover_the_bulks_of_the_levels_around(unit):
+    """400 coordinates at one level, more than the samples; two and three at levels near it."""
+    levels = unit * np.repeat([1.0, 1.01, 1.2, 2.0], [400, 2, 3, 95])
+    equivalent = WeightedEquivalent(Diagonal(unit * np.ones(500)), 100, np.ones(500), levels, 1.0)
+    (beside,) = support._beside_atoms(equivalent)
+    distances = beside / unit - 1.0
+    # From half of (1 - n/m) times the nearest level to twice the farthest that is below 1.3.
+    assert distances[0] == pytest.approx(0.5 * 0.75 * 0.01)
+    assert distances[-1] == pytest.approx(2.0 * 0.2)
+    np.testing.assert_allclose(np.diff(np.log(distances)), np.log(support.BESIDE_STEP), rtol=0.02)
+
+
+def test_a_hard_edge_is_found_by_bisection_alone():
+    """As many coordinates at a level as samples: the density diverges there."""
+    equivalent = WeightedEquivalent(Isotropic(50), 50, np.ones(50), 3.0, 1.0)
+    ends = [(z, complex(equivalent.solve(np.array([z]))[0])) for z in (2.9, 3.1)]
+    edge = find_edge(equivalent, *ends, +1)
+    assert edge.position == pytest.approx(3.0, rel=3e-12)
+    assert edge.inward == 1
