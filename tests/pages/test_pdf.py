@@ -64,9 +64,10 @@ def test_a_display_has_the_number_of_the_page_or_none():
 def test_a_table_of_a_cell_keeps_its_spans_links_and_formulas():
     table = table_of(TableParser(FRAME).rows)
     text = [entry.astext() for entry in table.findall(nodes.entry)]
-    # The second row of the head names the rows, and stays; the style is no cell.
+    # The second row of the head names the rows, and stays; the style is no cell. A number and its
+    # error are not broken into two lines.
     assert text == [
-        *["", "theory", "rows", "", "", "24", "0.5 ± 0.1", "Theorem: E_k: two", "1", "2"]
+        *["", "theory", "rows", "", "", "24", "0.5\xa0±\xa00.1", "Theorem: E_k: two", "1", "2"]
     ]
     entries = list(table.findall(nodes.entry))
     assert [entry.get("morecols", 0) for entry in entries][:2] == [0, 1]
@@ -169,7 +170,7 @@ def book():
 
 
 def tight(text):
-    """A text without spaces, breaks of words, ligatures and apostrophes, which are curly in print."""
+    """A text without spaces, breaks of words, ligatures and apostrophes."""
     return re.sub(r"[\s\ufffe\u00ad\u2010'\u2019-]|\x02", "", unicodedata.normalize("NFKC", text))
 
 

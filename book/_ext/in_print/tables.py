@@ -79,7 +79,9 @@ class TableParser(HTMLParser):
         if self._cell is None or not data.strip():
             return
         for i, part in enumerate(FORMULA.split(data)):
-            node = nodes.math(part, part) if i % 2 else nodes.Text(part)
+            # A number and its error stay on one line.
+            text = part.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            node = nodes.math(part, part) if i % 2 else nodes.Text(text)
             if part:
                 self._cell.content.append(linked(node, self._link) if self._link else node)
 
@@ -100,7 +102,8 @@ def table_of(rows: list[Row]) -> nodes.table:
         if chosen := [row for row in rows if row.in_head == wanted]:
             group += kind("", *map(row_of, chosen))
     # Long words get columns of stated widths; numbers, as much as they need.
-    classes = ["colwidths-given", SMALL] if sum(lengths) > WIDE else []
+    is_wide = sum(lengths) + BETWEEN * width > WIDE
+    classes = ["colwidths-given", SMALL] if is_wide else []
     return nodes.table("", group, classes=classes)
 
 
