@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import shutil
 import subprocess
@@ -234,6 +235,22 @@ def test_no_reference_is_left_open(text):
     assert "Undefined" not in text
     make_pdf = tool("make_pdf")
     assert make_pdf.faults(make_pdf.log()) == []
+
+
+@pytest.mark.long
+@typeset
+def test_links_within_the_book_lead_to_a_page(book):
+    raw = pytest.importorskip("pypdfium2.raw")
+    lost, found = Counter(), 0
+    for number, page in enumerate(book, 1):
+        place, link = ctypes.c_int(0), raw.FPDF_LINK()
+        while raw.FPDFLink_Enumerate(page.raw, ctypes.byref(place), ctypes.byref(link)):
+            found += 1
+            kind = raw.FPDFAction_GetType(raw.FPDFLink_GetAction(link))
+            if kind != raw.PDFACTION_URI and not raw.FPDFLink_GetDest(book.raw, link):
+                lost[number] += 1
+    assert found > 1000
+    assert lost == {}
 
 
 @pytest.mark.long
