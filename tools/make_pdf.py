@@ -26,7 +26,9 @@ PACKAGES = {
 #: As often as page numbers and references may move.
 MOST_RUNS = 5
 #: Points by which a line may reach into the margin.
-OVERFULL = 10.0
+OVERFULL = 5.0
+#: Pages between two lines that say how far LaTeX is.
+PAGES_TOLD = 50
 
 
 def is_there(file: str) -> bool:
@@ -55,38 +57,75 @@ def write_latex():
     """Run Sphinx; chapters that the book has run before are not run again."""
     book = Path(sys.executable).with_name("jupyter-book")
     command = [str(book), "build", ".", "--builder", "latex", "-W", "-n", "--keep-going"]
-    subprocess.run(command, cwd=ROOT, check=True)
+    if subprocess.run(command, cwd=ROOT).returncode:
+        sys.exit("The chapters could not be written as LaTeX; the warnings above say why.")
 
 
 def notes():
-    """Return what one run of LaTeX writes down for the next."""
-    files = (FOLDER / f"{NAME}.{ending}" for ending in ("aux", "toc", "lof", "out"))
-    return [file.read_bytes() if file.is_file() else b"" for file in files]
+    """Return what one run of LaTeX writes down for the next, by file."""
+    files = [FOLDER / f"{NAME}.{ending}" for ending in ("aux", "toc", "lof", "out")]
+    return {file: file.read_bytes() for file in files if file.is_file()}
 
 
-def run(*command):
+def forget_half_notes():
+    """Remove the notes of a run that was stopped, as LaTeX cannot read half of them."""
+    if not pages(log()):
+        for file in notes():
+            file.unlink()
+
+
+def typeset(count):
+    """Run LaTeX once, and say on which page it is."""
     # The date of the sources, and a log whose lines are not broken.
     settings = os.environ | {"FORCE_SOURCE_DATE": "1", "max_print_line": "1000"}
-    done = subprocess.run(
-        command, cwd=FOLDER, env=settings, stdin=subprocess.DEVNULL, capture_output=True
-    )
-    if done.returncode:
-        sys.exit(f"{command[0]} stopped with an error:\n\n{error_in(log())}")
+    options = ["-interaction=nonstopmode", "-halt-on-error", "-no-pdf"]
+    with subprocess.Popen(
+        ["xelatex", *options, f"{NAME}.tex"],
+        cwd=FOLDER,
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    ) as latex:
+        page = 0
+        for line in latex.stdout or ():
+            for number in map(int, re.findall(r"\[(\d+)", line)):
+                if number != page + 1:
+                    continue  # no page, but a number of something else
+                page = number
+                if page % PAGES_TOLD == 0:
+                    print(f"LaTeX, run {count}: page {page}", flush=True)
+    if latex.returncode:
+        sys.exit(f"LaTeX stopped with an error:\n\n{error_in(log())}")
 
 
 def run_latex():
     """Run LaTeX until what it notes for its next run stays the same."""
+    forget_half_notes()
     before = notes()
-    for _ in range(MOST_RUNS):
-        run("xelatex", "-interaction=nonstopmode", "-halt-on-error", "-no-pdf", f"{NAME}.tex")
+    for count in range(1, MOST_RUNS + 1):
+        typeset(count)
         if (now := notes()) == before:
-            break
+            return
         before = now
-    run("xdvipdfmx", "-q", "-E", f"{NAME}.xdv")
+    print(f"References still move after {MOST_RUNS} runs.", file=sys.stderr)
+
+
+def write_pdf():
+    """Make the PDF from what LaTeX has set; a stopped run leaves the PDF of the last one."""
+    part = FOLDER / f"{NAME}.part.pdf"
+    command = ["xdvipdfmx", "-q", "-E", "-o", part.name, f"{NAME}.xdv"]
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"xdvipdfmx stopped with an error:\n\n{done.stderr[-2000:]}")
+    part.replace(FOLDER / f"{NAME}.pdf")
 
 
 def log():
-    return (FOLDER / f"{NAME}.log").read_text("utf-8", errors="replace")
+    """Return what the last run of LaTeX said."""
+    file = FOLDER / f"{NAME}.log"
+    return file.read_text("utf-8", errors="replace") if file.is_file() else ""
 
 
 def error_in(text):
@@ -104,9 +143,11 @@ def faults(text):
     []
     """
     found = re.findall(
-        r"^(?:Missing character: .+|LaTeX Warning: .+ undefined .+)$", text, re.MULTILINE
+        r"^(?:Missing character: .+|LaTeX Warning: .+ (?:undefined|too large) .+)$",
+        text,
+        re.MULTILINE,
     )
-    lines = re.findall(r"^Overfull \\hbox .+$", text, re.MULTILINE)
+    lines = re.findall(r"^Overfull \\[hv]box .+$", text, re.MULTILINE)
     return found + [line for line in lines if float(line.split("(")[1].split("pt")[0]) > OVERFULL]
 
 
@@ -123,6 +164,7 @@ def main():
         return
     write_latex()
     run_latex()
+    write_pdf()
     text = log()
     for fault in faults(text):
         print(fault, file=sys.stderr)
@@ -130,4 +172,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped; the next `make pdf` begins where this one was.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import shutil
 import subprocess
@@ -13,8 +14,10 @@ import pytest
 import yaml
 from docutils import nodes
 from in_print.formulas import aligned, displayed
-from in_print.tables import TableParser, table_of
-from in_print.translator import LEFT_OUT
+from in_print.left_out import PAGES as LEFT_OUT
+from in_print.left_out import is_set, unprinted
+from in_print.tables import BETWEEN, TableParser, table_of
+from sphinx import addnodes
 
 from tests.pages.site import ROOT
 from tests.tool import tool
@@ -62,9 +65,10 @@ def test_a_display_has_the_number_of_the_page_or_none():
 def test_a_table_of_a_cell_keeps_its_spans_links_and_formulas():
     table = table_of(TableParser(FRAME).rows)
     text = [entry.astext() for entry in table.findall(nodes.entry)]
-    # The second row of the head names the rows, and stays; the style is no cell.
+    # The second row of the head names the rows, and stays; the style is no cell. A number and its
+    # error are not broken into two lines.
     assert text == [
-        *["", "theory", "rows", "", "", "24", "0.5 ± 0.1", "Theorem: E_k: two", "1", "2"]
+        *["", "theory", "rows", "", "", "24", "0.5\xa0±\xa00.1", "Theorem: E_k: two", "1", "2"]
     ]
     entries = list(table.findall(nodes.entry))
     assert [entry.get("morecols", 0) for entry in entries][:2] == [0, 1]
@@ -74,16 +78,61 @@ def test_a_table_of_a_cell_keeps_its_spans_links_and_formulas():
     assert [node.astext() for node in table.findall(nodes.math)] == ["E_k"]
 
 
+def test_a_column_is_as_wide_as_its_longest_cell():
+    table = table_of(TableParser(FRAME).rows)
+    # The cell over two rows moves the cells of the second row to the right.
+    widths = [column["colwidth"] - BETWEEN for column in table.findall(nodes.colspec)]
+    assert widths == [4, 9, len("Theorem: E_k: two")]
+
+
+def test_pages_and_functions_that_are_not_printed_have_no_links():
+    assert is_set("%book/error#thm-test-error")
+    assert is_set("%book/api#the-house")
+    assert is_set("https://example.org")
+    for left_out in ("gallery", "api#mssl.SSRTheory", "api#module-mssl.theory"):
+        assert not is_set(f"%book/{left_out}")
+    assert not is_set("headline.svg")
+
+
+def test_of_the_reference_only_the_map_is_printed():
+    house, theory = nodes.section(ids=["the-house"]), nodes.section(ids=["theory"])
+    title = nodes.section("", house, theory, ids=["the-package"])
+    page = addnodes.start_of_file("", title, docname="book/api")
+    assert unprinted(page) == [theory]
+    page["docname"] = "book/error"
+    assert unprinted(page) == []
+    page["docname"] = "book/gallery"
+    assert unprinted(page) == [page]
+
+
+def test_half_of_the_notes_of_a_stopped_run_are_forgotten(tmp_path, monkeypatch):
+    make_pdf = tool("make_pdf")
+    monkeypatch.setattr(make_pdf, "FOLDER", tmp_path)
+    aux, log = tmp_path / "book.aux", tmp_path / "book.log"
+    aux.write_text("\\newlabel{a}")
+    log.write_text("Output written on book.xdv (2 pages, 99 bytes).")
+    make_pdf.forget_half_notes()
+    assert aux.is_file()
+    log.write_text("This is XeTeX")
+    make_pdf.forget_half_notes()
+    assert not aux.is_file()
+
+
 def test_the_log_is_read_for_what_a_reader_would_stumble_over():
     log = (
         "Overfull \\hbox (3.1pt too wide) in paragraph at lines 1--2\n"
         "Overfull \\hbox (12.5pt too wide) in paragraph at lines 3--4\n"
+        "Overfull \\vbox (33.0pt too high) has occurred while \\output is active []\n"
+        "LaTeX Warning: Float too large for page by 5.0pt on input line 9.\n"
         "Missing character: There is no x in font y!\n"
         "LaTeX Warning: Reference `a' on page 3 undefined on input line 7.\n"
         "Output written on book.xdv (412 pages, 99 bytes).\n"
     )
     make_pdf = tool("make_pdf")
-    assert [fault.split()[0] for fault in make_pdf.faults(log)] == ["Missing", "LaTeX", "Overfull"]
+    assert [" ".join(fault.split()[:2]) for fault in make_pdf.faults(log)] == [
+        *["LaTeX Warning:", "Missing character:", "LaTeX Warning:"],
+        *["Overfull \\hbox", "Overfull \\vbox"],
+    ]
     assert make_pdf.pages(log) == 412
 
 
@@ -122,8 +171,8 @@ def book():
 
 
 def tight(text):
-    """A text without spaces, breaks of words and ligatures."""
-    return re.sub(r"[\s\ufffe\u00ad\u2010-]|\x02", "", unicodedata.normalize("NFKC", text))
+    """A text without spaces, breaks of words, ligatures and apostrophes."""
+    return re.sub(r"[\s\ufffe\u00ad\u2010'\u2019-]|\x02", "", unicodedata.normalize("NFKC", text))
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +235,37 @@ def test_no_reference_is_left_open(text):
     assert "Undefined" not in text
     make_pdf = tool("make_pdf")
     assert make_pdf.faults(make_pdf.log()) == []
+
+
+@pytest.mark.long
+@typeset
+def test_links_within_the_book_lead_to_a_page(book):
+    raw = pytest.importorskip("pypdfium2.raw")
+    lost, found = Counter(), 0
+    for number, page in enumerate(book, 1):
+        place, link = ctypes.c_int(0), raw.FPDF_LINK()
+        while raw.FPDFLink_Enumerate(page.raw, ctypes.byref(place), ctypes.byref(link)):
+            found += 1
+            kind = raw.FPDFAction_GetType(raw.FPDFLink_GetAction(link))
+            if kind != raw.PDFACTION_URI and not raw.FPDFLink_GetDest(book.raw, link):
+                lost[number] += 1
+    assert found > 1000
+    assert lost == {}
+
+
+@pytest.mark.long
+@typeset
+def test_the_pdf_says_what_it_is(book):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    said = book.get_metadata_dict()
+    assert (said["Title"], said["Author"]) == (config["title"], config["author"])
+
+
+@pytest.mark.long
+@typeset
+def test_no_page_is_empty(book):
+    words = [len(page.get_textpage().get_text_bounded().split()) for page in book]
+    assert [number for number, count in enumerate(words, 1) if count < 2] == []
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ from pathlib import Path
 from sphinx_exercise.nodes import exercise_enumerable_node, solution_node
 from sphinx_proof.nodes import NODE_TYPES
 
+from in_print.left_out import LeaveOut
 from in_print.sources import PlaceSources
 from in_print.tables import SetTables
 from in_print.translator import CLAIMS, BookTranslator
@@ -71,6 +72,7 @@ def setup(app):
     app.setup_extension("sphinx_exercise")
     app.connect("config-inited", configure)
     app.connect("builder-inited", translate)
+    app.add_post_transform(LeaveOut)
     app.add_post_transform(SetTables)
     app.add_post_transform(PlaceSources)
     claim = BookTranslator.visit_claim, BookTranslator.depart_claim

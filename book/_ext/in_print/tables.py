@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import islice
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-#: Letters in a row of text.
-WIDE = 95
+#: Letters in a row of text, and between two columns.
+WIDE, BETWEEN = 95, 4
+#: The class of a table that is set in small letters.
+SMALL = "small"
 
 FORMULA = re.compile(r"\\\((.*?)\\\)", re.DOTALL)
 
@@ -76,7 +79,9 @@ class TableParser(HTMLParser):
         if self._cell is None or not data.strip():
             return
         for i, part in enumerate(FORMULA.split(data)):
-            node = nodes.math(part, part) if i % 2 else nodes.Text(part)
+            # A number and its error stay on one line.
+            text = part.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+            node = nodes.math(part, part) if i % 2 else nodes.Text(text)
             if part:
                 self._cell.content.append(linked(node, self._link) if self._link else node)
 
@@ -91,17 +96,30 @@ def table_of(rows: list[Row]) -> nodes.table:
     """Return the table as Sphinx writes it; a row of the head that says nothing is left out."""
     rows = [row for row in rows if row.cells and not (row.in_head and row.is_empty)]
     width = max(sum(cell.columns for cell in row.cells) for row in rows)
-    lengths = [0] * width
-    for row in rows:
-        if len(row.cells) == width:
-            lengths = [max(*pair) for pair in zip(lengths, map(length, row.cells), strict=True)]
-    group = nodes.tgroup("", *(nodes.colspec(colwidth=n) for n in lengths), cols=width)
+    lengths = lengths_of(rows, width)
+    group = nodes.tgroup("", *(nodes.colspec(colwidth=n + BETWEEN) for n in lengths), cols=width)
     for kind, wanted in ((nodes.thead, True), (nodes.tbody, False)):
         if chosen := [row for row in rows if row.in_head == wanted]:
             group += kind("", *map(row_of, chosen))
     # Long words get columns of stated widths; numbers, as much as they need.
-    classes = ["colwidths-given"] if sum(lengths) > WIDE else []
+    is_wide = sum(lengths) + BETWEEN * width > WIDE
+    classes = ["colwidths-given", SMALL] if is_wide else []
     return nodes.table("", group, classes=classes)
+
+
+def lengths_of(rows: list[Row], width: int) -> list[int]:
+    """Return the letters of the longest cell of each column, below cells that reach down too."""
+    lengths, busy = [0] * width, [0] * width
+    for row in rows:
+        free = (column for column in range(width) if not busy[column])
+        for cell in row.cells:
+            taken = list(islice(free, cell.columns))
+            for column in taken:
+                busy[column] = cell.rows
+            if len(taken) == 1:
+                lengths[taken[0]] = max(lengths[taken[0]], length(cell))
+        busy = [max(n - 1, 0) for n in busy]
+    return lengths
 
 
 def length(cell: Cell) -> int:

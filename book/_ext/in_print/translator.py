@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from docutils import nodes
 from sphinx.writers.latex import LaTeXTranslator
 
 from in_print.formulas import displayed
-
-#: Pages that only make sense on the web: a wall of pictures that are links, and a build's times.
-LEFT_OUT = frozenset({"book/gallery", "book/execution_times"})
+from in_print.left_out import is_set
+from in_print.tables import SMALL
 
 CLAIMS = ("theorem", "proposition", "lemma", "corollary", "definition", "remark")
 
 WORD = "Proof."
 #: Rows beyond which Sphinx lets a table go on over pages.
 LONG = 30
-
-_ADDRESS = re.compile(r"[a-z]+:|[#%]")
 
 
 class BookTranslator(LaTeXTranslator):
@@ -28,8 +23,6 @@ class BookTranslator(LaTeXTranslator):
 
     def visit_start_of_file(self, node):
         name = node["docname"]
-        if name in LEFT_OUT:
-            raise nodes.SkipNode
         self.context.append(self.sectionlevel)
         self.sectionlevel = self.top_sectionlevel - 1
         self.body.append(self.part_before(name))
@@ -65,13 +58,24 @@ class BookTranslator(LaTeXTranslator):
 
     def visit_reference(self, node):
         uri = node.get("refuri", "")
-        if uri and (not _ADDRESS.match(uri) or uri[1:].partition("#")[0] in LEFT_OUT):
+        if uri and not is_set(uri):
             # What it leads to is no part of the printed book.
             self.context.append("")
             return
         if is_click_on_card(node):
             raise nodes.SkipNode
         super().visit_reference(node)
+
+    def visit_paragraph(self, node):
+        # Names of the package are not broken, so their line is not stretched.
+        if "implemented-by" in node["classes"]:
+            self.body.append("\n{\\raggedright")
+        super().visit_paragraph(node)
+
+    def depart_paragraph(self, node):
+        super().depart_paragraph(node)
+        if "implemented-by" in node["classes"]:
+            self.body.append("\\par}\n")
 
     # Cells of code, and the cards of the first page.
 
@@ -149,7 +153,14 @@ class BookTranslator(LaTeXTranslator):
             for i, column in enumerate(columns):
                 column["colwidth"] = min(max(len(row[i].astext()) for row in rows), 60)
             node["classes"].append("colwidths-given")
+        if SMALL in node["classes"]:
+            self.body.append("\n{\\footnotesize")
         super().visit_table(node)
+
+    def depart_table(self, node):
+        super().depart_table(node)
+        if SMALL in node["classes"]:
+            self.body.append("}\n")
 
     def visit_figure(self, node):
         super().visit_figure(node)
