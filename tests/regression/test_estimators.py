@@ -5,6 +5,7 @@ import pickle
 import re
 import tracemalloc
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -481,6 +482,16 @@ def test_every_error_of_uncertain_data_says_so(distance):
 def test_the_digits_that_hold_are_counted(change, said):
     with pytest.warns(AccuracyWarning, match=f"errors hold {said}, because"):
         exchange.warn_of_digits(np.array([1e-9, change]), "errors")
+
+
+def test_the_long_way_leaves_each_sample_out_of_its_own_prediction():
+    X, ridge = data(9, 4), 0.3
+    exact = Exact(X, ridge)
+    H = X @ np.linalg.solve(X.T @ X / 9 + ridge * np.eye(4), X.T) / 9
+    answer = SimpleNamespace(residuals=X - exact.predictions(X), D=exact.D, slack=1.0 - np.diag(H))
+    room, left_out = exchange._left_out(answer)
+    np.testing.assert_allclose(answer.residuals / room, exact.left_out, rtol=1e-9)
+    np.testing.assert_allclose(left_out, np.sum(exact.left_out**2, axis=0), rtol=1e-9)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200])

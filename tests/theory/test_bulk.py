@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Blocks, Circulant, Dense, Diagonal, Scaled
-from mssl.theory import PCATheory, atoms, bulk, optimal_masking
+from mssl.theory import PCATheory, atoms, bulk, optimal_masking, series
 from mssl.theory.law import joint_law
 from mssl.theory.pencil import Pencil
 
@@ -96,3 +96,34 @@ def test_the_best_pair_of_rate_and_ridge_has_the_units_of_the_rows(unit):
     assert other.mask_rate == pytest.approx(plain.mask_rate, abs=1e-4)
     assert other.error / unit == pytest.approx(plain.error, rel=1e-9)
     assert other.ridge / unit == pytest.approx(plain.ridge, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("d", [40, 300])
+def test_silent_coordinates_of_a_diagonal_model_lose_their_variance(d):
+    excess = np.ones(d)
+    excess[[1, 5]] = 1e-9
+    quiet = bulk.without_silent(Diagonal(np.linspace(1.0, 2.0, d)), excess)
+    assert isinstance(quiet, Diagonal)
+    np.testing.assert_array_equal(np.flatnonzero(quiet.diagonal() == 0.0), [1, 5])
+    loud = Diagonal(np.linspace(1.0, 2.0, d))
+    assert bulk.without_silent(loud, np.ones(d)) is loud
+
+
+def test_only_what_stands_above_a_jump_is_taken_off():
+    variances = np.concatenate([[900.0, 500.0, 2.0], np.linspace(1.9, 1.0, 97)])
+    found = bulk.replace_loudest(Diagonal(variances), variances, 1)
+    assert found is not None
+    rest, strengths, directions = found
+    usual = np.median(variances[2:])
+    np.testing.assert_allclose(strengths, np.array([900.0, 500.0]) - usual)
+    np.testing.assert_array_equal(directions, np.eye(100)[:, :2])
+    np.testing.assert_allclose(rest.diagonal()[:2], usual)
+    np.testing.assert_array_equal(rest.diagonal()[2:], variances[2:])
+
+
+def test_the_middle_of_each_gap_inside_a_bulk_is_found():
+    x = np.array([3.0, 1.0, 2.0, 4.0, 5.0, 7.0, 6.0, 8.0])
+    inside = np.isin(x, [1.0, 2.0, 6.0, 8.0])
+    found = series._middle_of_gap(x, np.where(inside, 1.0 - 0.1j, 1.0))
+    np.testing.assert_array_equal(found, [4.0, 7.0])
+    assert series._middle_of_gap(x, np.full(8, 1.0 - 0.1j)).size == 0

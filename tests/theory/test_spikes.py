@@ -274,6 +274,18 @@ def test_critical_strength_of_white_noise_is_the_root_of_d_over_n(n):
     assert found == pytest.approx((40 / n) ** 0.5, rel=1e-9)
 
 
+@pytest.mark.parametrize("n", [200, 800])
+def test_critical_strength_of_a_local_direction_far_below_the_mean_variance(n):
+    noise, u = Diagonal(np.repeat([1e-4, 2.0], [60, 40])), localised(100, 4)[:, 0]
+
+    def spike(strength):
+        return SSRTheory(Spiked(noise, strength, u[:, None]), n, 1e-6).spikes[0]
+
+    found = critical_strength(lambda model: SSRTheory(model, n, 1e-6), noise, u)
+    assert found < 1e-4
+    assert spike(found).threshold == pytest.approx(found, rel=1e-9)
+
+
 @pytest.mark.parametrize("strength", [0.3, 3.0])
 def test_critical_strength_is_searched_up_to_the_largest(strength):
     """White noise has one of .316 for a spread direction, and 12.06 for a single coordinate."""
