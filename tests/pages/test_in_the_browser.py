@@ -82,6 +82,11 @@ def hold_open_to_all(browser):
         assert violations(page, *left_out) == [], f"{mode}, {width} pixels wide"
 
 
+# Icons that are not drawn; the theme puts a question mark for those that it does not know.
+NO_ICON = """() => [...document.querySelectorAll('i[class*="fa-"], svg.svg-inline--fa')]
+  .filter(icon => icon.querySelector(':scope > path') === null).map(icon => icon.outerHTML)"""
+
+
 def hold_whole_and_quiet(browser):
     page = browser.page
     assert browser.outside == [], "the page asks another host"
@@ -90,6 +95,7 @@ def hold_whole_and_quiet(browser):
     assert page.locator(".math > mjx-container").count() >= formulas, "TeX is not rendered"
     assert page.locator("mjx-merror").all_inner_texts() == [], "TeX is wrong"
     assert page.evaluate(RAW_TEX) == [], "TeX stands in the text"
+    assert page.evaluate(NO_ICON) == [], "an icon is missing"
     assert page.locator(".output.stderr").all_inner_texts() == [], "a cell writes to stderr"
     browser.show(400, "light")
     assert page.evaluate(TOO_WIDE) == [], "the page scrolls sideways on a small screen"
