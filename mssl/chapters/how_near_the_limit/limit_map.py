@@ -89,9 +89,10 @@ def compute_limit_map(run: Run) -> Table:
     title="How much of the cosine each method misses",
     alt="Four maps over noise spread and coordinates a sample, with one scale of colour. PCA "
     "misses nothing where the noise is equal and everything where it is very unequal. Masked "
-    "regression misses much only where coordinates outnumber samples and the noise is unequal; "
-    "correlation PCA misses a little everywhere where the noise is unequal. The map of weighted "
-    "PCA has one colour, zero. Measured circles have about the colour around them.",
+    "regression misses much where coordinates outnumber samples and the noise is unequal, and "
+    "elsewhere only where it is most unequal; correlation PCA misses a little everywhere where the "
+    "noise is unequal. The map of weighted PCA has one colour, zero. Measured circles have about "
+    "the colour around them, or a lighter one where the method sees nothing.",
     caption="The limit of the cosine that the best method has, less that of the method, at twice "
     "the Bayes threshold. The noise is log-normal, its spread is the standard deviation of its "
     "logarithm. Areas are theory, circles means over draws; ridge 0.01 of the median "
@@ -129,5 +130,6 @@ def draw_limit_map(data: Table) -> Figure:
         ax.set_xlabel("spread of the noise")
     for ax in axes[:, 0]:
         ax.set_ylabel("d/n")
+    assert shown is not None  # there are methods
     fig.colorbar(shown, ax=axes, label="cosine missed", shrink=0.7, aspect=30)
     return fig

@@ -120,8 +120,8 @@ def below_at_paper_scale() -> Table:
     "rises first, at 0.38 samples a coordinate, correlation PCA at 0.5, masked regression at a "
     "small ridge between 0.8 and 1, diagonal deletion near 2, and PCA not before 10. Far to the "
     "right the lines come together. Left, points published by others lie on the lines; right, our "
-    "own points of all methods at a smaller size lie on them or, near a threshold, a little above; "
-    "those of message passing and of weighted PCA follow the Bayes limit.",
+    "own points of all methods at a smaller size lie on them or, where a line is zero or just "
+    "leaves zero, above; those of message passing and of weighted PCA follow the Bayes limit.",
     caption="Cosine with a direction of strength 1, against the samples a coordinate, in noise of "
     "variances $0.25 + 2.25\\,B$ with $B$ of the beta law with parameters 1 and 2. Lines are "
     "limits; HeteroPCA has that of diagonal deletion, whitening with the true variances that of "

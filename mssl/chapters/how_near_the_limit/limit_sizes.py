@@ -68,7 +68,7 @@ def compute_limit_sizes(run: Run) -> Table:
     sizes = run.pick(
         test={60: 2, 120: 2},
         quick={100: 24, 200: 10, 400: 4},
-        paper={250: 60, 1000: 12, 4000: 4},
+        paper={250: 60, 1000: 12, 4000: 4, 2000: 6},
     )
     return run.map(
         "sizes",

@@ -71,7 +71,7 @@ def squared_cosines(world: Spiked, n: int, generator) -> tuple[float, ...]:
     """Of weighted PCA; of PCA, and of correlation PCA and masked regression in two readings."""
     rows, u = world.sample(n, generator), world.directions[:, 0]
     ours = cosine(WeightedPCA().fit(rows).components_[0], u) ** 2
-    ridge = 0.1 * np.mean(rows**2)
+    ridge = 0.1 * float(np.mean(rows**2))
     return (
         ours,
         leading_directions(rows, "pca")[0].overlaps(u)[0],

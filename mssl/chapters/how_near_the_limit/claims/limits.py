@@ -29,7 +29,7 @@ from mssl.theory import WeightedPCATheory, bayes_limit, bayes_spikes
 
 def _told(noise, alpha, strength):
     """mu of the equation by hand, by bisection, and the overlap."""
-    low, high = 0.0, alpha * strength
+    low, high, mu = 0.0, alpha * strength, 0.0
     for _ in range(200):
         mu = (low + high) / 2.0
         left = (alpha * strength - mu) * strength * np.mean(1.0 / (noise * (noise + mu)))
