@@ -34,6 +34,8 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
               \hat u_k \propto \Big(\frac{v_k}{v_k + c}\Big)^{1/2} e_k, \qquad
               c = \frac nd\,\hat\theta(z)
 
+    Implements :theorem:`thm-near-attains`, with the noise of :theorem:`prop-near-noise`.
+
     Data are never centred: subtract the means of the columns first, or put scikit-learn's
     ``StandardScaler(with_std=False)`` before it in a pipeline.
 
@@ -111,12 +113,12 @@ class WeightedPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     :func:`~mssl.estimation.estimate_spikes` tests whether there is any direction.
 
     **When not to use it.** The noise must be nearly independent from feature to feature, and the
-    direction spread over many of them. Where strong groups of features vary together, a weak
-    direction across all groups is better seen by PCA and correlation PCA. A direction on a few
-    quiet features among loud ones is better seen by the right eigenvectors of masked regression;
-    the estimate here is made for directions that may be large on loud features too, and loses up to
-    0.15 of squared cosine. In other units of single features the components are others, as
-    with PCA.
+    direction spread over many of them. Where strong groups of features vary together, the groups
+    come first, and a direction across all features is better seen by correlation PCA. A direction
+    on a single feature is taken for its noise; PCA sees it. A direction on a few quiet features
+    among loud ones is better seen by the right eigenvectors of masked regression; the estimate here
+    is made for directions that may be large on loud features too, and loses up to 0.15 of squared
+    cosine. In other units of single features the components are others, as with PCA.
 
     Examples
     --------

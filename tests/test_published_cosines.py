@@ -28,11 +28,13 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
+import mssl
 from mssl.baselines import leading_directions
 from mssl.covariance import Diagonal, Spiked
 from mssl.theory import PCATheory, SSRTheory
 
-FILE = Path(__file__).parent / "data" / "mask_resampling_cosines.csv"
+ROOM = Path(mssl.__file__).parent / "chapters" / "how_near_the_limit"
+FILE = ROOM / "published_cosines.csv"
 SEEDS, SIZE = 20, 2000
 D = 250
 

@@ -68,6 +68,8 @@ def amp_spike(
        b = \frac{n\,\theta}{1 + a}, \qquad
        c = \sum_k \frac{\theta}{d\,g_k + \theta\|\hat v\|^2}
 
+    Implements :theorem:`prop-near-amp`.
+
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)

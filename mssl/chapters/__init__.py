@@ -57,6 +57,14 @@ PAGES: dict[str, tuple[str, ...]] = {
         "reconstruction",
         "patches_noise",
     ),
+    "how_near_the_limit": (
+        "limit_overlaps",
+        "limit_thresholds",
+        "limit_map",
+        "limit_patches",
+        "limit_sizes",
+        "limit_worlds",
+    ),
     "how_much_to_mask": (
         "mask_fields",
         "mask_errors",

@@ -76,6 +76,10 @@ KINDS = MappingProxyType(
         "correlation_pca": Kind(_GREEN, "-", "D"),
         "factor_analysis": Kind(_PURPLE, "-.", "^"),
         "oracle": Kind(_BLACK, ":", "v"),
+        "diagonal_deletion": Kind(_SKY, "--", "s"),
+        "heteropca": Kind(_SKY, "--", "^"),
+        "amp": Kind(_PURPLE, "--", "x"),
+        "weighted_pca": Kind(_VERMILLION, "-", "P"),
         "gaussian": Kind(_SKY, "--", "s"),
         "isotropic": Kind(_SKY, "-", "o"),
         "ar1": Kind(_VERMILLION, "-", "s"),
@@ -133,7 +137,7 @@ def theory_line(
     label: str | None = None,
     *,
     level: float = 1.0,
-    line: str | None = None,
+    line: LineStyleType | None = None,
 ) -> None:
     """Draw a value from theory: always a line without markers.
 
@@ -201,8 +205,8 @@ def measured(
         fmt=style.marker,
         color=shade(kind, level),
         markerfacecolor=shade(kind, level),
-        markeredgecolor="white" if style.marker in "osD^v" else shade(kind, level),
-        markeredgewidth=0.6 if style.marker in "osD^v" else 1.6,
+        markeredgecolor="white" if style.marker in "osD^vP" else shade(kind, level),
+        markeredgewidth=0.6 if style.marker in "osD^vP" else 1.6,
         elinewidth=1.2,
         linestyle="none",
         label=label,

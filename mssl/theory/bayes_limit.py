@@ -74,6 +74,8 @@ def bayes_limit(noise: Noise | ArrayLike, gamma: float, strength: float) -> Baye
               \quad q = \frac{s}{1+s}, \qquad
               \alpha\,\theta_c^2\,\langle g^{-2}\rangle = 1
 
+    Implements :theorem:`prop-near-fixed-point`.
+
     Parameters
     ----------
     noise : Noise or array-like of shape (n_features,)

@@ -75,7 +75,8 @@ class WeightedPCATheory(StoredByFields):
     .. math:: W^{1/2} S\,W^{1/2}, \quad W = \mathrm{diag}(w), \qquad
               \hat u = T\,v, \quad T = \mathrm{diag}(t) \text{ or } W^{-1/2}
 
-    Implements :theorem:`thm-outlier` and :theorem:`thm-outlier-overlap`.
+    Implements :theorem:`thm-near-weights`, and for noise of any covariance :theorem:`thm-outlier`
+    and :theorem:`thm-outlier-overlap`.
 
     Parameters
     ----------
@@ -231,6 +232,8 @@ def optimal_weights(noise_variances: ArrayLike, n_samples: int, strength: float)
     r"""The weights with which PCA comes nearest to a spike in independent noise.
 
     .. math:: w_k = \frac{1}{g_k\,(g_k + \alpha\theta)}, \qquad \alpha = n/d
+
+    Implements :theorem:`thm-near-optimal`.
 
     Parameters
     ----------

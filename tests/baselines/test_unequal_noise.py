@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import beta
 
+import mssl
 from mssl.baselines import (
     amp_spike,
     diagonal_deletion,
@@ -19,7 +20,8 @@ from mssl.covariance import Diagonal, Spiked
 from mssl.exceptions import ConvergenceError
 from mssl.theory import SSRTheory, bayes_limit, state_evolution
 
-FILE = Path(__file__).parents[1] / "data" / "mask_resampling_cosines.csv"
+ROOM = Path(mssl.__file__).parent / "chapters" / "how_near_the_limit"
+FILE = ROOM / "published_cosines.csv"
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((30, 1)) + RNG.standard_normal((30, 6)) * np.linspace(0.3, 2.0, 6)
 ZERO = np.hstack([X, np.zeros((30, 1))])

@@ -11,6 +11,9 @@ import pytest
 from mssl import chapters
 from mssl.chapters.courses import largest_gap
 from mssl.chapters.error.worlds import uneven_spiked
+from mssl.chapters.how_near_the_limit.limit_overlaps import below_at_paper_scale
+from mssl.chapters.how_near_the_limit.limit_sizes import sizes_at_paper_scale
+from mssl.chapters.how_near_the_limit.limit_worlds import worlds_at_paper_scale
 from mssl.chapters.measures import fitted_exponent
 from mssl.chapters.one_coordinate.worlds import population_coef
 from mssl.chapters.random_matrices.marchenko_pastur import marchenko_pastur_density
@@ -60,6 +63,20 @@ def test_the_stored_run_is_one_of_its_figure():
     assert set(stored["quantity"]) == set(made["quantity"])
     assert stored["d"].max() == 4000
     assert stored["trials"].max() == 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "key"),
+    [
+        ("limit_overlaps", below_at_paper_scale, "method"),
+        ("limit_sizes", sizes_at_paper_scale, "setting"),
+        ("limit_worlds", worlds_at_paper_scale, "world"),
+    ],
+)
+def test_the_stored_runs_of_the_limit_are_those_of_their_figures(name, stored, key):
+    table, made = stored(), FIGURES.get(name).data("test")
+    assert list(table.columns) == list(made.columns)
+    assert set(made[key]) <= set(table[key]) or set(table[key]) <= set(made[key])
 
 
 def test_no_file_of_a_chapter_is_long():

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import mssl
 from mssl.covariance import AR1, Diagonal, Isotropic, Scaled, Spiked
 from mssl.theory import bayes_limit, bayes_spike, bayes_spikes, state_evolution
 from mssl.theory.noise_curves import Noise
 
-FILE = Path(__file__).parents[1] / "data" / "mask_resampling_cosines.csv"
+ROOM = Path(mssl.__file__).parent / "chapters" / "how_near_the_limit"
+FILE = ROOM / "published_cosines.csv"
 U = np.full((60, 1), 60**-0.5)
 
 

@@ -1,0 +1,1 @@
+"""The page *How near the limit*."""
