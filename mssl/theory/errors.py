@@ -13,10 +13,15 @@ from ..covariance import Covariance
 from ..covariance.base import conditional_variances
 from ..exceptions import AccuracyWarning
 from ..results import MaskedRisk, Risk
-from ..validation import covariance_model, non_negative, open_unit, positive_integer
+from ..validation import (
+    covariance_model,
+    mask_number,
+    non_negative,
+    open_unit,
+    positive_integer,
+)
 from .bulk import Units
 from .coefficients import CoefficientSpectrum
-from .few_masks import mask_number
 from .few_masks_errors import FewMasksErrors, solve_few_masks
 from .finite_size import corrected
 from .kappa import KappaSolution

@@ -30,29 +30,14 @@ from ..validation import (
     positive_integer,
 )
 
-__all__ = ["FewMasksSolution", "HiddenCounts", "Response", "mask_number", "solve_two_scalars"]
+__all__ = ["FewMasksSolution", "HiddenCounts", "Response", "solve_two_scalars"]
 
 # Standard deviations from the mean beyond which a number of hiding masks does not count.
-WIDE = 40.0
+WIDE = 12.0
 # Newton's method ends at this relative step, or, if it moves no more, at this relative residual.
 STEP, RESIDUAL = 1e-13, 1e-9
 # Longest step in a logarithm.
 FAR = 8.0
-
-
-def mask_number(n_masks: object, mask_rate: float) -> int | None:
-    """Return the number of drawn masks, None for infinitely many, or raise ValueError.
-
-    `n_masks` may be None or infinity as well; a number needs a `mask_rate` above 0.
-    """
-    if n_masks is None or (isinstance(n_masks, float) and n_masks == np.inf):
-        return None
-    number = positive_integer(n_masks, "n_masks")
-    if mask_rate == 0.0:
-        raise ValueError(
-            f"mask_rate must be positive for n_masks = {number}: masks of rate 0 hide nothing."
-        )
-    return number
 
 
 @dataclass(frozen=True, eq=False)
