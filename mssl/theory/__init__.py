@@ -10,6 +10,7 @@ from .best import (
     optimal_masking,
     optimal_ridge,
 )
+from .best_few_masks import optimal_few_masks
 from .coefficients import CoefficientSpectrum
 from .diagonal_replacement import DiagonalReplacement, diagonal_replacement_bound
 from .elliptical import EllipticalRisk, elliptical_risk
@@ -71,6 +72,7 @@ __all__ = [
     "finite_size_train_error",
     "mask_penalty",
     "masked_bayes_error_by_coordinate",
+    "optimal_few_masks",
     "optimal_mask_rate",
     "optimal_masked_ridge",
     "optimal_masking",

@@ -34,7 +34,7 @@ __all__ = ["FewMasksSolution", "HiddenCounts", "Response", "solve_two_scalars"]
 
 # Standard deviations from the mean beyond which a number of hiding masks does not count.
 WIDE = 12.0
-# Newton's method ends at this relative step, or, if it moves no more, at this relative residual.
+# Newton's method ends at this relative step, or, at this relative residual, if no step is shorter.
 STEP, RESIDUAL = 1e-13, 1e-9
 # Longest step in a logarithm.
 FAR = 8.0
@@ -283,19 +283,18 @@ def solve_two_scalars(
         )
 
     place = _start(law, variances, rows, floor)
-    state = at(place)
+    state, last = at(place), np.inf
     for _ in range(max_iter):
         distance = np.log(state.image) - place
         step = _newton_step(state, distance)
-        if np.max(np.abs(step)) <= STEP:
-            return state
+        length, away = float(np.max(np.abs(step))), float(np.max(np.abs(distance)))
+        if length <= STEP or (away <= RESIDUAL and length > 0.5 * last):
+            return state  # what is left is rounding
         trial = at(place + step)
-        if not np.max(np.abs(np.log(trial.image) - place - step)) < np.max(np.abs(distance)):
-            if np.max(np.abs(distance)) <= RESIDUAL:  # what is left is rounding
-                return state
+        if not np.max(np.abs(np.log(trial.image) - place - step)) < away and away > RESIDUAL:
             step = distance
             trial = at(place + step)
-        place, state = place + step, trial
+        place, state, last = place + step, trial, length
     raise ConvergenceError(
         f"the two scalars did not converge in {max_iter} steps for n_samples = {n}, n_masks = "
         f"{n_masks}, ridge = {lam:g}: n_samples * n_masks * mask_rate is close to the number of "

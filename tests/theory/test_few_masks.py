@@ -9,7 +9,16 @@ from mssl.covariance import AR1, Dense, Diagonal, Isotropic, Scaled, Spiked
 from mssl.exceptions import ConvergenceError
 from mssl.results import MaskedRisk
 from mssl.simulation import simulate_risk
-from mssl.theory import SSRTheory, solve_few_masks, solve_kappa, solve_masked, solve_two_scalars
+from mssl.theory import (
+    SSRTheory,
+    optimal_few_masks,
+    optimal_mask_rate,
+    optimal_masked_ridge,
+    solve_few_masks,
+    solve_kappa,
+    solve_masked,
+    solve_two_scalars,
+)
 from tests.models import every_model
 
 SETTINGS = [(0.5, 0.02, 0.2, 2), (1.0, 1.0, 0.5, 3), (3.0, 1e-3, 0.75, 5)]
@@ -263,6 +272,52 @@ def test_structured_models_stay_structured():
     theory = SSRTheory(AR1(40_000, 0.7), 40_000, 0.1, 0.4, n_masks=4)
     small = SSRTheory(AR1(2000, 0.7), 2000, 0.1, 0.4, n_masks=4)
     assert theory.test_error == pytest.approx(small.test_error, rel=1e-3)
+
+
+@pytest.mark.parametrize("evaluation", ["rescaled", 0.2])
+def test_the_best_rate_and_ridge_are_minima(evaluation):
+    model = Scaled(AR1(20, 0.6), np.linspace(0.5, 2.0, 20))
+
+    def error(rate, ridge):
+        return solve_few_masks(model, 20, ridge, rate, 2).evaluate(evaluation)
+
+    rate = optimal_few_masks(model, 20, 2, ridge=0.1, evaluation=evaluation)
+    ridge = optimal_few_masks(model, 20, 2, mask_rate=0.5, evaluation=evaluation)
+    pair = optimal_few_masks(model, 20, 2, evaluation=evaluation)
+    for found, given in ((rate, (None, 0.1)), (ridge, (0.5, None)), (pair, (None, None))):
+        p, lam = found.mask_rate, found.ridge
+        assert found.error == pytest.approx(error(p, lam), rel=1e-12)
+        assert given[0] is None or given[0] == pytest.approx(p, rel=1e-12)
+        assert given[1] is None or given[1] == pytest.approx(lam, rel=1e-12)
+        rates = [p] if given[0] else 1 / (1 + np.exp([-3, -0.01, 0.01, 3]) * (1 / p - 1))
+        ridges = [lam] if given[1] else lam * np.exp([-3, -0.01, 0.01, 3])
+        assert found.error < min(error(a, b) for a in rates for b in ridges)
+        assert found.boundary == ("rate 1" if p > 0.997 else "")
+    assert pair.error <= min(rate.error, ridge.error)
+
+
+def test_the_best_of_many_masks_is_the_best_of_all():
+    model = Scaled(AR1(20, 0.6), np.linspace(0.5, 2.0, 20))
+    limit = optimal_masked_ridge(model, 20, 0.5)
+    found = optimal_few_masks(model, 20, 10**4, mask_rate=0.5, evaluation="same")
+    assert (found.ridge, found.error) == pytest.approx((limit.ridge, limit.error), rel=2e-3)
+    limit = optimal_mask_rate(model, 20, 0.01)
+    found = optimal_few_masks(model, 20, 10**4, ridge=0.01)
+    assert found.error == pytest.approx(limit.error, rel=1e-3)
+    assert found.mask_rate == pytest.approx(limit.mask_rate, rel=1e-2)
+
+
+def test_the_ends_of_the_search_are_said():
+    best = optimal_few_masks(Isotropic(30, 2.0), 30, 2)
+    assert (best.ridge, best.error, best.boundary) == (np.inf, 2.0, "ridge infinite")
+    best = optimal_few_masks(Isotropic(30, 2.0), 300, 4, ridge=0.0, evaluation="same")
+    assert best.boundary == "rate 1"
+    best = optimal_few_masks(AR1(30, 0.7), 300, 16, mask_rate=0.6)
+    assert best.boundary == "ridge 0"
+    with pytest.raises(ValueError, match="leaves nothing to choose"):
+        optimal_few_masks(AR1(30, 0.9), 30, 4, mask_rate=0.3, ridge=0.1)
+    with pytest.raises(ValueError, match="evaluation must be one of"):
+        optimal_few_masks(AR1(30, 0.9), 30, 4, evaluation="best")
 
 
 def check_against_draws(model, n, lam, p, K, trials, tolerance):
