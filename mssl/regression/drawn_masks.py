@@ -38,7 +38,11 @@ _FACTOR = 3.0  # how much slower a flop of a Cholesky factorisation is than one 
 
 @dataclass(frozen=True, eq=False)
 class DrawnMasks:
-    """What a fit to drawn masks keeps: the coefficients and the training error of each feature."""
+    """What a fit to drawn masks keeps.
+
+    That is `coef`, the coefficients, and `train`, the training error of each feature. There is
+    nothing `pending`.
+    """
 
     coef: Array
     train: Array
@@ -238,8 +242,8 @@ def solve_drawn(X: Array, visible: Array, ridge: float) -> DrawnMasks:
     """Train each feature on the masked rows that hide it.
 
     X has shape (n_samples, n_features); `visible` is bool, True where an entry is visible, of shape
-    (n_masks, n_samples, n_features). ValueError if no mask hides a feature, numbers leave the range
-    of floats or the problem of a feature is singular.
+    (n_masks, n_samples, n_features); `ridge` is in squared units of X. ValueError if no mask hides
+    a feature, numbers leave the range of floats or the problem of a feature is singular.
     """
     d = X.shape[1]
     squares_in_range(X, mean_squares(X), ridge)

@@ -6,6 +6,7 @@ import pytest
 from mssl.covariance import AR1
 from mssl.masks import Bernoulli
 from mssl.regression import MaskedRegression, drawn_masks
+from mssl.simulation import explicit_mask_regression
 
 
 def data(n, d, seed=0, spread=0.7):
@@ -58,6 +59,13 @@ def test_each_column_is_a_fit_of_its_own(n, d, n_masks, rate, ridge, iterations,
     np.testing.assert_array_equal(model.coef_.diagonal(), 0.0)
     np.testing.assert_allclose(model.transform(X), X @ coef, rtol=0, atol=1e-8)
     assert len(factorised) == (0 if iterations == 400 else d)
+
+
+def test_masks_drawn_in_a_simulation_give_the_same():
+    X = data(40, 15)
+    expected = explicit_mask_regression(X, Bernoulli(0.4), 0.05, 5, 3)
+    coef = MaskedRegression(0.05, 0.4, 5, 3).fit(X).coef_
+    np.testing.assert_allclose(coef, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
 def test_large_problems_are_iterated_and_hopeless_ones_factorised(monkeypatch):
@@ -189,3 +197,19 @@ def test_units_of_features_do_not_matter():
 def test_one_feature_is_predicted_by_nothing():
     model = MaskedRegression(0.1, 0.5, 2, 0).fit(data(10, 1))
     np.testing.assert_array_equal(model.coef_, [[0.0]])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rate", [0.15, 0.5, 0.75])
+def test_a_thousand_features(rate):
+    """Minutes on two cores at most; `make bench` tells the seconds."""
+    X = AR1(1000, 0.7).sample(1500, 0)
+    model = MaskedRegression(0.1, rate, 8, 0).fit(X)
+    rng = np.random.default_rng(0)
+    visible = np.concatenate([Bernoulli(rate).sample(1500, 1000, rng) for _ in range(8)])
+    for k in (0, 500, 999):
+        hidden = ~visible[:, k]
+        z, y = (np.tile(X, (8, 1)) * visible)[hidden], np.tile(X[:, k], 8)[hidden]
+        gram = z.T @ z / len(y) + 0.1 * np.eye(1000)
+        expected = np.linalg.solve(gram, z.T @ y / len(y))
+        np.testing.assert_allclose(model.coef_[:, k], expected, rtol=0, atol=1e-10)
