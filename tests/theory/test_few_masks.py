@@ -1,5 +1,7 @@
 """K drawn masks a sample: against matrices, identities, limits, and masks that are drawn."""
 
+import pickle
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -201,6 +203,9 @@ def test_the_theory_carries_them():
     assert risk.full_view_error == theory.full_view_error == errors.evaluate("full")
     assert np.isnan(risk.gcv_error)
     assert risk.bayes_error == SSRTheory(model, 50, 0.1, 0.4).bayes_error
+    assert pickle.loads(pickle.dumps(theory)).test_error == theory.test_error
+    again = pickle.loads(pickle.dumps(theory.errors))
+    np.testing.assert_array_equal(again.error_at(0.3), errors.error_at(0.3))
 
 
 @pytest.mark.parametrize("name", ["edges", "spikes", "outliers", "spectrum"])
