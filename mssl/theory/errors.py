@@ -197,11 +197,9 @@ class SSRTheory(StoredByFields):
         model, n = self.covariance, self.n_samples
         if self.n_masks is None:
             solution, errors = solve_masked(model, n, self.ridge, self._rate)
-            penalty = errors.penalty
         else:
             solution, errors = None, solve_few_masks(model, n, self.ridge, self._rate, self.n_masks)
-            penalty = errors.solution.penalty
-        if doubt := model._doubt(penalty):
+        if doubt := model._doubt(errors.penalty):
             warnings.warn(doubt, AccuracyWarning, stacklevel=4)
         return solution, errors
 

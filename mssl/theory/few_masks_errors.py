@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from .._types import Array
-from ..covariance import Covariance
+from ..covariance import Covariance, Resolvent
 from .any_rate import ErrorsAtAnyRate
 from .few_masks import FewMasksSolution, solve_two_scalars
 
@@ -46,6 +46,16 @@ class FewMasksErrors(ErrorsAtAnyRate):
     keep: float
     variances: Array
     solution: FewMasksSolution
+
+    @property
+    def penalty(self) -> Array:
+        r""":math:`\Lambda`, which the population feels, ndarray of shape (n_features,)."""
+        return self.solution.penalty
+
+    @property
+    def resolvent(self) -> Resolvent:
+        """R, the resolvent at the penalty."""
+        return self.solution.resolvent
 
     @cached_property
     def _parts(self) -> Array:
