@@ -115,6 +115,17 @@ def test_fit_against_separate_ridges(benchmark, capsys):
     report(benchmark, capsys, text, ratio, 300, "at least")
 
 
+@pytest.mark.parametrize("rate", [0.15, 0.5, 0.75])
+def test_drawn_masks_by_the_clock(benchmark, capsys, rate):
+    model = MaskedRegression(ridge=0.1, mask_rate=rate, n_masks=8, rng=0)
+    X = _data(1500, 1000)
+    with threadpool_limits(limits=os.cpu_count(), user_api="blas"):
+        start = perf_counter()
+        benchmark.pedantic(model.fit, args=(X,), rounds=1)
+    text = f"seconds to train on 8 drawn masks a sample, rate {rate}, d=1000 n=1500, all threads"
+    report(benchmark, capsys, text, perf_counter() - start, 60, "at most")
+
+
 def test_dual_against_primal(benchmark, capsys):
     X = _data(500, 2000)
     model = MaskedRegression(ridge=0.1)

@@ -19,6 +19,7 @@ __all__ = [
     "data_matrix",
     "finite_vector",
     "first_few",
+    "mask_number",
     "no_masked_entries",
     "non_negative",
     "open_unit",
@@ -66,6 +67,22 @@ def open_unit(value: object, name: str, *, zero_allowed: bool = False) -> float:
         interval = "[0, 1)" if zero_allowed else "(0, 1)"
         advice = "below 1" if zero_allowed else "strictly between 0 and 1"
         raise ValueError(f"{name} must lie in {interval}, got {number:g}; take one {advice}.")
+    return number
+
+
+def mask_number(n_masks: object, mask_rate: float | None) -> int | None:
+    """Return the number of masks to draw for each sample, or None for the mean over all masks.
+
+    `n_masks` may be None or infinity as well; a number needs a `mask_rate` above 0. ValueError for
+    anything else.
+    """
+    if n_masks is None or (isinstance(n_masks, float) and n_masks == np.inf):
+        return None
+    number = positive_integer(n_masks, "n_masks")
+    if not mask_rate:
+        raise ValueError(
+            f"mask_rate must be positive for n_masks = {number}: masks of rate 0 hide nothing."
+        )
     return number
 
 

@@ -72,11 +72,8 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     @property
     def _unmasked(self):
         solution = self._fitted
-        if solution.tau:
-            raise exchange.Unavailable(
-                "leave-one-out and GCV have no closed form with a mask_rate, because the masks' "
-                "penalty tau diag(S) changes with the row left out; use mask_rate=None or refit."
-            )
+        if solution.no_left_out:
+            raise exchange.Unavailable(solution.no_left_out)
         return solution
 
     @property

@@ -95,6 +95,16 @@ class _Solution(ABC):
     D: np.ndarray
 
     @property
+    def no_left_out(self) -> str:
+        """Why there is no leave-one-out, or nothing where there is."""
+        if not self.tau:
+            return ""
+        return (
+            "leave-one-out and GCV have no closed form with a mask_rate, because the masks' "
+            "penalty tau diag(S) changes with the row left out; use mask_rate=None or refit."
+        )
+
+    @property
     def doubt(self) -> exchange.Doubt | None:
         """How many digits of the answer hold, where that was measured."""
         return None

@@ -11,12 +11,14 @@ from .._types import Seed
 from ..covariance.base import Population
 from ..regression import MaskedRegression
 from ..results import MaskedRisk, Risk
-from ..validation import covariance_model, open_unit, real_copy
+from ..validation import covariance_model, mask_number, open_unit, real_copy
 from .trials import average_over_trials
 
 __all__ = ["masked_risk_of", "simulate_risk"]
 
 Array = np.ndarray
+
+NONE = np.array(np.nan)  # what is not measured
 
 
 @overload
@@ -26,6 +28,7 @@ def simulate_risk(
     ridges: float,
     *,
     mask_rate: None = None,
+    n_masks: None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -40,6 +43,7 @@ def simulate_risk(
     ridges: Iterable[float],
     *,
     mask_rate: None = None,
+    n_masks: None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -54,6 +58,7 @@ def simulate_risk(
     ridges: float,
     *,
     mask_rate: float,
+    n_masks: int | None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -68,6 +73,7 @@ def simulate_risk(
     ridges: Iterable[float],
     *,
     mask_rate: float,
+    n_masks: int | None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -81,6 +87,7 @@ def simulate_risk(
     ridges: float | Iterable[float],
     *,
     mask_rate: float | None = None,
+    n_masks: int | None = None,
     trials: int,
     rng: Seed,
     n_jobs: int | None = -1,
@@ -117,6 +124,9 @@ def simulate_risk(
     mask_rate : float or None, default=None
         None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
         each with that probability.
+    n_masks : int or None, default=None
+        None averages over all masks in training. A number K draws K masks for each sample, the same
+        at all ridges of a trial; the mask rate must then be positive.
     trials : int
         Number of trials, at least 2, as one gives no standard error.
     rng : numpy.random.Generator or int
@@ -145,11 +155,16 @@ def simulate_risk(
 
     At a mask rate leave-one-out has no closed form, as the penalty holds diag(S): `loo_error` is
     the one with the penalty held at its value on all n rows, for the residual, plus the noise that
-    hidden inputs add; `gcv_error` likewise.
+    hidden inputs add; `gcv_error` likewise. With `n_masks` the training error is that on the masks
+    of the training, and the two are not measured: they are NaN.
     """
     rate = 0.0 if mask_rate is None else open_unit(mask_rate, "mask_rate", zero_allowed=True)
+    drawn = mask_number(n_masks, rate)
 
-    def measure(X: Array, ridge: float, bayes: Array) -> Risk:
+    def measure(X: Array, ridge: float, bayes: Array, seed: int = 0) -> Risk:
+        if drawn is not None:
+            model = MaskedRegression(ridge, rate, drawn, seed).fit(X)
+            return _masked_risk(model, covariance, bayes, {"loo_error": NONE, "gcv_error": NONE})
         if rate:
             return _measure_masked(covariance, X, ridge, rate, bayes)
         return _measure(covariance, X, ridge, bayes)
@@ -162,6 +177,7 @@ def simulate_risk(
         trials=trials,
         rng=rng,
         mask_rate=rate,
+        seeded=drawn is not None,
         n_jobs=n_jobs,
         progress=progress,
     )
@@ -234,25 +250,27 @@ def _measure_masked(covariance, X, ridge, rate, bayes) -> MaskedRisk:
     """All errors of one fit."""
     n, keep = len(X), 1.0 - rate
     model = MaskedRegression(ridge, rate).fit(X)
-    errors = masked_risk_of(model.coef_, covariance, rate)
     residuals = X - keep * (X @ model.coef_)
     g = np.einsum("ik,ik,k->i", X, residuals, model.D_)
     room = 1.0 - g[:, None] / n + residuals**2 * model.D_ / n
-    train = model.train_error_by_feature_
     fitted = np.mean(residuals**2, axis=0)
-    noise = train - fitted
-    values: dict[str, Array] = {
-        "train_error": train,
+    noise = model.train_error_by_feature_ - fitted
+    left_out = {
         "loo_error": np.mean((residuals / room) ** 2, axis=0) + noise,
         "gcv_error": fitted / np.mean(room, axis=0) ** 2 + noise,
+    }
+    return _masked_risk(model, covariance, bayes, left_out)
+
+
+def _masked_risk(model, covariance, bayes, left_out: dict[str, Array]) -> MaskedRisk:
+    """All errors of a fitted model, to which come those of leaving out."""
+    values: dict[str, Array] = {
+        "train_error": model.train_error_by_feature_,
         "bayes_error": bayes,
-        **errors,
+        **masked_risk_of(model.coef_, covariance, model.mask_rate),
     }
-    only_means = {"loo_error", "gcv_error"}
-    by_coordinate: dict[str, Any] = {
-        f"{k}_by_coordinate": v for k, v in values.items() if k not in only_means
-    }
-    means: dict[str, Any] = {name: float(np.mean(value)) for name, value in values.items()}
+    by_coordinate: dict[str, Any] = {f"{k}_by_coordinate": v for k, v in values.items()}
+    means: dict[str, Any] = {k: float(np.mean(v)) for k, v in (values | left_out).items()}
     return MaskedRisk(
         coef_norm=float(np.sum(model.coef_**2) / covariance.d), **means, **by_coordinate
     )

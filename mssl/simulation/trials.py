@@ -90,7 +90,7 @@ def run_trials(
 
 
 def average_over_trials(
-    measure: Callable[[np.ndarray, float, np.ndarray], AnyRisk],
+    measure: Callable[..., AnyRisk],
     covariance: Population,
     n_samples: int,
     ridges: float | Iterable[float],
@@ -98,6 +98,7 @@ def average_over_trials(
     trials: int,
     rng: Seed,
     mask_rate: float = 0.0,
+    seeded: bool = False,
     n_jobs: int | None = -1,
     progress: bool = False,
 ) -> AnyRisk | list[AnyRisk]:
@@ -112,6 +113,8 @@ def average_over_trials(
         As for :func:`simulate_risk`.
     mask_rate : float, default=0.0
         Rate, in [0, 1), at which the Bayes error is taken.
+    seeded : bool, default=False
+        Whether `measure` takes a seed as well, last; all ridges of a trial have the same.
 
     Returns
     -------
@@ -138,7 +141,8 @@ def average_over_trials(
 
     def trial(generator):
         X = covariance.sample(n, generator)
-        return [measure(X, ridge, bayes) for ridge in grid]
+        seed = (int(generator.integers(2**62)),) if seeded else ()
+        return [measure(X, ridge, bayes, *seed) for ridge in grid]
 
     outcomes = run_trials(trial, trials, rng, n_jobs=n_jobs, progress=progress)
     risks = [_average(measured) for measured in zip(*outcomes, strict=True)]

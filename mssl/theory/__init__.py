@@ -10,10 +10,13 @@ from .best import (
     optimal_masking,
     optimal_ridge,
 )
+from .best_few_masks import optimal_few_masks
 from .coefficients import CoefficientSpectrum
 from .diagonal_replacement import DiagonalReplacement, diagonal_replacement_bound
 from .elliptical import EllipticalRisk, elliptical_risk
 from .errors import SSRTheory, bayes_error_by_coordinate
+from .few_masks import FewMasksSolution, solve_two_scalars
+from .few_masks_errors import FewMasksErrors, solve_few_masks
 from .finite_size import finite_size_train_error
 from .kappa import KappaSolution, solve_kappa
 from .masked import (
@@ -42,6 +45,8 @@ __all__ = [
     "CoefficientSpectrum",
     "DiagonalReplacement",
     "EllipticalRisk",
+    "FewMasksErrors",
+    "FewMasksSolution",
     "KappaSolution",
     "MaskedErrors",
     "OptimalMasking",
@@ -67,14 +72,17 @@ __all__ = [
     "finite_size_train_error",
     "mask_penalty",
     "masked_bayes_error_by_coordinate",
+    "optimal_few_masks",
     "optimal_mask_rate",
     "optimal_masked_ridge",
     "optimal_masking",
     "optimal_readout",
     "optimal_ridge",
     "optimal_weights",
+    "solve_few_masks",
     "solve_kappa",
     "solve_masked",
+    "solve_two_scalars",
     "split_spikes",
     "state_evolution",
 ]

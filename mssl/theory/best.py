@@ -25,6 +25,7 @@ from .masked import MaskedErrors, solve_masked
 __all__ = [
     "OptimalMasking",
     "OptimalRidge",
+    "check_evaluation",
     "log_grid",
     "optimal_mask_rate",
     "optimal_masked_ridge",
@@ -62,7 +63,8 @@ class OptimalMasking:
     boundary: str
 
 
-def _check_evaluation(evaluation: str | float):
+def check_evaluation(evaluation: str | float) -> str | float:
+    """Return `evaluation` if it says what is minimised, or raise ValueError."""
     if isinstance(evaluation, str):
         if evaluation not in EVALUATIONS:
             raise ValueError(
@@ -160,7 +162,7 @@ def optimal_mask_rate(
     """
     covariance_model(covariance)
     n, ridge = positive_integer(n_samples, "n_samples"), non_negative(ridge, "ridge")
-    evaluation = _check_evaluation(evaluation)
+    evaluation = check_evaluation(evaluation)
 
     def error(x: float):
         rate = np.exp(x) / (1.0 + np.exp(x))
@@ -217,7 +219,7 @@ def optimal_masked_ridge(
     """
     covariance_model(covariance)
     n, rate = positive_integer(n_samples, "n_samples"), open_unit(mask_rate, "mask_rate")
-    evaluation = _check_evaluation(evaluation)
+    evaluation = check_evaluation(evaluation)
     unit, variances = (1.0 - rate) ** 2, covariance.diagonal()
 
     def error(x: float):
@@ -276,7 +278,7 @@ def optimal_masking(
     infinite.
     """
     covariance_model(covariance)
-    n, evaluation = positive_integer(n_samples, "n_samples"), _check_evaluation(evaluation)
+    n, evaluation = positive_integer(n_samples, "n_samples"), check_evaluation(evaluation)
     variances = positive_vector(covariance.diagonal(), "variances of the coordinates")
     unit = float(np.mean(variances))
 

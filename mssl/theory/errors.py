@@ -13,9 +13,16 @@ from ..covariance import Covariance
 from ..covariance.base import conditional_variances
 from ..exceptions import AccuracyWarning
 from ..results import MaskedRisk, Risk
-from ..validation import covariance_model, non_negative, open_unit, positive_integer
+from ..validation import (
+    covariance_model,
+    mask_number,
+    non_negative,
+    open_unit,
+    positive_integer,
+)
 from .bulk import Units
 from .coefficients import CoefficientSpectrum
+from .few_masks_errors import FewMasksErrors, solve_few_masks
 from .finite_size import corrected
 from .kappa import KappaSolution
 from .masked import (
@@ -77,7 +84,8 @@ class SSRTheory(StoredByFields):
     With a mask rate p, coordinates are hidden independently, :math:`\hat A = \frac1q(I - QD^{-1})`
     with :math:`q = 1 - p`, :math:`Q = (S + \Lambda)^{-1}` and
     :math:`\Lambda = \frac pq\mathrm{diag}(S) + \lambda q^{-2}I`, and errors are those on a hidden
-    coordinate at that rate; their formulas are those of :class:`MaskedErrors`.
+    coordinate at that rate; their formulas are those of :class:`MaskedErrors`. With K drawn masks
+    a sample they are those of :class:`FewMasksErrors`.
 
     Parameters
     ----------
@@ -92,6 +100,9 @@ class SSRTheory(StoredByFields):
     mask_rate : float or None, default=None
         None, or 0, hides one coordinate at a time, the one predicted. A number in (0, 1) hides
         each with that probability.
+    n_masks : int or None, default=None
+        None, or infinity, averages over all masks. A number K trains each column on those of K
+        drawn masks a sample that hide it; the mask rate must then be positive.
 
     Attributes
     ----------
@@ -102,7 +113,9 @@ class SSRTheory(StoredByFields):
     train_error, test_error, loo_error, gcv_error, bayes_error : float
         Mean over the coordinates, in squared units of the rows. Leave-one-out and generalised
         cross-validation have the test error as their limit; with masks, they correct the residual
-        and not the noise that hidden inputs add (see :class:`MaskedErrors`).
+        and not the noise that hidden inputs add (see :class:`MaskedErrors`). With drawn masks the
+        training error is that on the masks of the training, leave-one-out leaves out a sample with
+        its masks, and there is no generalised cross-validation.
     train_error_by_coordinate, test_error_by_coordinate, bayes_error_by_coordinate : ndarray
         Of shape (n_features,).
     train_error_finite_size, train_error_finite_size_by_coordinate : float, ndarray
@@ -128,9 +141,10 @@ class SSRTheory(StoredByFields):
     ------
     ValueError
         If `covariance` is no covariance model or an argument is out of range; for ridge 0 where
-        there is no limit, as :func:`solve_kappa` says. At ridge 0 and n < d, without a mask rate,
-        also by `spikes` and `outliers` of a spiked model, as no single eigenvalue belongs to a
-        spike.
+        there is no limit, as :func:`solve_kappa` says. With `n_masks`, also by what takes one
+        matrix for all columns: `kappa`, `df1`, `df2`, `gcv_error` and the spectrum. At ridge 0 and
+        n < d, without a mask rate, also by `spikes` and `outliers` of a spiked model, as no single
+        eigenvalue belongs to a spike.
     ConvergenceError
         As :func:`solve_kappa`; by what describes the spectrum, if one of its equations is not
         solved.
@@ -162,6 +176,7 @@ class SSRTheory(StoredByFields):
     n_samples: int
     ridge: float
     mask_rate: float | None = None
+    n_masks: int | None = None
 
     def __post_init__(self):
         covariance_model(self.covariance)
@@ -170,6 +185,7 @@ class SSRTheory(StoredByFields):
         if self.mask_rate is not None:
             rate = open_unit(self.mask_rate, "mask_rate", zero_allowed=True)
             object.__setattr__(self, "mask_rate", rate)
+        object.__setattr__(self, "n_masks", mask_number(self.n_masks, self._rate))
         self._solved  # noqa: B018 - bad settings fail here, not at the first attribute
 
     @property
@@ -177,11 +193,13 @@ class SSRTheory(StoredByFields):
         return self.mask_rate or 0.0
 
     @cached_property
-    def _solved(self) -> tuple[KappaSolution, MaskedErrors]:
-        solution, errors = solve_masked(self.covariance, self.n_samples, self.ridge, self._rate)
-        variances = self.covariance.diagonal()
-        penalty = felt_penalty(variances, solution.kappa, self.ridge, self._rate)
-        if doubt := self.covariance._doubt(penalty):
+    def _solved(self) -> tuple[KappaSolution | None, MaskedErrors | FewMasksErrors]:
+        model, n = self.covariance, self.n_samples
+        if self.n_masks is None:
+            solution, errors = solve_masked(model, n, self.ridge, self._rate)
+        else:
+            solution, errors = None, solve_few_masks(model, n, self.ridge, self._rate, self.n_masks)
+        if doubt := model._doubt(errors.penalty):
             warnings.warn(doubt, AccuracyWarning, stacklevel=4)
         return solution, errors
 
@@ -190,12 +208,18 @@ class SSRTheory(StoredByFields):
         """Solution of the fixed-point equation, an :class:`KappaSolution`.
 
         With a mask rate, that of the model in units of the penalty (see :func:`solve_masked`).
+        ValueError with drawn masks.
         """
-        return self._solved[0]
+        solution = self._solved[0]
+        if solution is None:
+            raise ValueError(
+                "with n_masks two scalars take the place of kappa: read errors.solution."
+            )
+        return solution
 
     @property
-    def errors(self) -> MaskedErrors:
-        """The errors at all mask rates, a :class:`MaskedErrors`."""
+    def errors(self) -> MaskedErrors | FewMasksErrors:
+        """The errors at all mask rates, a :class:`MaskedErrors` or :class:`FewMasksErrors`."""
         return self._solved[1]
 
     @property
@@ -207,7 +231,7 @@ class SSRTheory(StoredByFields):
     def penalty(self) -> np.ndarray:
         r""":math:`\Lambda`, ndarray of shape (n_features,): all ridge, or masks and ridge.
 
-        In units of variance.
+        In units of variance; for the mean over all masks.
         """
         return mask_penalty(self.covariance.diagonal(), self.ridge, self._rate)
 
@@ -330,8 +354,15 @@ class SSRTheory(StoredByFields):
     def gcv_error(self) -> float:
         """Limit of generalised cross-validation, which is the test error.
 
+        ValueError with drawn masks.
+
         Implements :theorem:`cor-gcv`.
         """
+        if self.n_masks is not None:
+            raise ValueError(
+                "generalised cross-validation divides by one number, while drawn masks need two: "
+                "leave n_masks out, or take test_error."
+            )
         return self.test_error
 
     @cached_property
@@ -346,8 +377,13 @@ class SSRTheory(StoredByFields):
     def spiked_equivalent(self) -> SpikedEquivalent:
         """The matrix M behind the spectrum of A_hat, a :class:`SpikedEquivalent`.
 
-        ValueError if Sigma is zero.
+        ValueError if Sigma is zero, or with drawn masks.
         """
+        if self.n_masks is not None:
+            raise ValueError(
+                "the spectrum is known for the mean over all masks only, as drawn masks give each "
+                "column a matrix of its own: leave n_masks out."
+            )
         if not self.covariance.diagonal().any():
             raise ValueError("covariance must not be zero.")
         share = self.solution.rho
@@ -407,7 +443,7 @@ class SSRTheory(StoredByFields):
         }
         return (MaskedRisk if self.mask_rate else Risk)(
             loo_error=self.loo_error,
-            gcv_error=self.gcv_error,
+            gcv_error=self.gcv_error if self.n_masks is None else np.nan,
             coef_norm=self.coef_norm,
             **values,
         )

@@ -29,8 +29,8 @@ from ..validation import (
     non_negative,
     open_unit,
 )
+from .any_rate import ErrorsAtAnyRate
 from .kappa import KappaSolution, solve_kappa
-from .state import StoredByFields
 
 __all__ = [
     "MaskedErrors",
@@ -149,7 +149,7 @@ def masked_bayes_error_by_coordinate(covariance: Covariance, mask_rate: float) -
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedErrors(StoredByFields):
+class MaskedErrors(ErrorsAtAnyRate):
     r"""All errors of one predictor, at any mask rate.
 
     With the penalty K that the population feels, :math:`R = (\Sigma + K)^{-1}` and
@@ -194,11 +194,6 @@ class MaskedErrors(StoredByFields):
     resolvent: Resolvent
     rho: float | None = None
 
-    @property
-    def tau(self) -> float:
-        r""":math:`\tau = (1 - q)/q`."""
-        return (1.0 - self.keep) / self.keep
-
     @cached_property
     def df1(self) -> float:
         r""":math:`\mathrm{Tr}\,\Sigma R`."""
@@ -233,47 +228,6 @@ class MaskedErrors(StoredByFields):
         return r.weight_norm(weights[0] if alike else weights) + spread * self.rescaled
 
     @cached_property
-    def noise(self) -> Array:
-        """:math:`w_k(V)`: what unit input noise of the coordinates' own variances adds."""
-        return self.weighted_norm(self.variances)
-
-    def _noise_times(self, factor: float) -> Array | float:
-        return factor * self.noise if factor else 0.0
-
-    def error_at(self, mask_rate: float) -> Array:
-        r"""Error of A_hat on masks of another rate than that of its training.
-
-        .. math:: \mathcal E_k(p') = c^2u_k + 2c(1-c)v_k + (1-c)^2\Sigma_{kk}
-                  + \frac{p'q'}{q^2}\,w_k(V), \qquad c = q'/q
-
-        Parameters
-        ----------
-        mask_rate : float
-            :math:`p' = 1 - q'` in [0, 1); 0 means that all other coordinates are visible.
-
-        Returns
-        -------
-        ndarray of shape (n_features,)
-            In the units of Sigma.
-
-        Raises
-        ------
-        ValueError
-            If the rate is not in [0, 1).
-        """
-        rate = open_unit(mask_rate, "mask_rate", zero_allowed=True)
-        c = (1.0 - rate) / self.keep
-        error = c * c * self.rescaled + self._noise_times(rate * (1.0 - rate) / self.keep**2)
-        if c != 1.0:
-            error = error + 2.0 * c * (1.0 - c) * self.alignment + (1.0 - c) ** 2 * self.variances
-        return error
-
-    @cached_property
-    def test(self) -> Array:
-        r"""Test error at the training rate, :math:`u_k + \tau w_k(V)`."""
-        return self.rescaled + self._noise_times(self.tau)
-
-    @cached_property
     def train(self) -> Array:
         r"""Training error at the training rate, :math:`(1-\mathrm{df}_1/n)^2u_k + \tau w_k(V)`.
 
@@ -284,28 +238,6 @@ class MaskedErrors(StoredByFields):
         Implements :theorem:`prop-mask-train`.
         """
         return self.visible_share**2 * self.rescaled + self._noise_times(self.tau)
-
-    @cached_property
-    def coef_norm(self) -> float:
-        r""":math:`\frac1d\|\hat A\|_F^2 = q^{-2}\frac1d\sum_k w_k(I)`."""
-        return float(np.mean(self.weighted_norm(np.ones(self.variances.size)))) / self.keep**2
-
-    def evaluate(self, evaluation: str | float) -> float:
-        """Mean error in the sense of :func:`optimal_masking`.
-
-        `evaluation` is "same", "full", "rescaled" or a mask rate in [0, 1); ValueError otherwise.
-        """
-        if evaluation == "same":
-            return float(np.mean(self.test))
-        if evaluation == "full":
-            return float(np.mean(self.error_at(0.0)))
-        if evaluation == "rescaled":
-            return float(np.mean(self.rescaled))
-        if isinstance(evaluation, str):
-            raise ValueError(
-                f"evaluation must be 'same', 'full', 'rescaled' or a mask rate, got {evaluation!r}."
-            )
-        return float(np.mean(self.error_at(evaluation)))
 
 
 def felt_penalty(variances: Array, kappa: float, ridge: float, mask_rate: float) -> Array:

@@ -885,6 +885,7 @@ def test_memory_order_does_not_matter(shape):
     [
         MaskedRegression(),
         MaskedRegression(ridge=0.1, mask_rate=0.25),
+        MaskedRegression(ridge=0.1, mask_rate=0.5, n_masks=6, rng=0),
         MaskedRegressionCV(ridges=(0.1, 1.0, 10.0)),
     ]
 )

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from mssl.covariance import AR1, Blocks, Isotropic
-from mssl.simulation import average_over_trials, run_trials, simulate_risk
+from mssl.regression import MaskedRegression
+from mssl.results import MaskedRisk
+from mssl.simulation import average_over_trials, masked_risk_of, run_trials, simulate_risk
 from mssl.theory import SSRTheory
 
 SCALARS = ("train_error", "test_error", "loo_error", "gcv_error", "coef_norm")
@@ -32,8 +34,6 @@ def test_a_scalar_ridge_returns_one_result():
 
 def test_test_error_is_that_of_fresh_rows():
     model, rng = AR1(25, 0.6), np.random.default_rng(5)
-    from mssl import MaskedRegression
-
     measured = simulate_risk(model, 60, 0.3, trials=2, rng=7)
     fits = [
         MaskedRegression(ridge=0.3).fit(model.sample(60, g))
@@ -102,6 +102,33 @@ def test_bad_input_gets_one_clear_sentence(arguments, message):
     settings = {"n_samples": 20, "ridges": 0.1, "trials": 2, "rng": 0} | arguments
     with pytest.raises(ValueError, match=message):
         simulate_risk(AR1(10, 0.5), **settings)
+
+
+def test_drawn_masks_are_those_of_a_seed_for_each_trial():
+    model = AR1(12, 0.6)
+    settings = {"mask_rate": 0.5, "n_masks": 3, "trials": 3, "rng": 4}
+    one, two = simulate_risk(model, 20, [0.1, 1.0], n_jobs=1, **settings)
+    again = simulate_risk(model, 20, [1.0], n_jobs=2, **settings)[0]
+    assert two.test_error == again.test_error
+    assert type(one) is MaskedRisk
+    tests, trains = [], []
+    for generator in np.random.default_rng(4).spawn(3):
+        X = model.sample(20, generator)
+        fit = MaskedRegression(0.1, 0.5, 3, int(generator.integers(2**62))).fit(X)
+        tests.append(masked_risk_of(fit.coef_, model, 0.5)["test_error"])
+        trains.append(fit.train_error_by_feature_)
+    np.testing.assert_allclose(one.test_error_by_coordinate, np.mean(tests, axis=0))
+    np.testing.assert_allclose(one.train_error_by_coordinate, np.mean(trains, axis=0))
+    assert one.test_error == pytest.approx(np.mean(tests))
+    assert np.isnan(one.loo_error)
+    assert np.isnan(one.gcv_error)
+    every = simulate_risk(model, 20, 0.1, **settings | {"n_masks": np.inf})
+    mean = simulate_risk(model, 20, 0.1, **settings | {"n_masks": None})
+    assert every.test_error == mean.test_error
+    assert mean.gcv_error > 0
+    for rate in (None, 0.0):
+        with pytest.raises(ValueError, match="mask_rate must be positive for n_masks = 3"):
+            simulate_risk(model, 20, 0.1, **settings | {"mask_rate": rate})
 
 
 def test_a_matrix_in_place_of_a_model():

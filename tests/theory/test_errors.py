@@ -272,7 +272,7 @@ def test_spectra_and_spikes_survive_pickling(kind):
         assert again.outliers[0].position == outlier.position
         assert pickle.loads(pickle.dumps(outlier)).position == outlier.position
     # What is stored is the question, not the arrays and closures that answering it has left.
-    fields = {"covariance", "n_samples", "ridge", "mask_rate", "standardize"}
+    fields = {"covariance", "n_samples", "ridge", "mask_rate", "n_masks", "standardize"}
     assert set(vars(pickle.loads(pickle.dumps(theory)))) <= fields
 
 
