@@ -137,7 +137,7 @@ def theory_line(
     label: str | None = None,
     *,
     level: float = 1.0,
-    line: LineStyleType | None = None,
+    line: LineStyleType | str | None = None,
 ) -> None:
     """Draw a value from theory: always a line without markers.
 

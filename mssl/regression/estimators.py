@@ -200,7 +200,7 @@ class MaskedRegression(MaskedBase):
         rate = 0.0 if self.mask_rate is None else self.mask_rate
         keep = 1.0 - open_unit(rate, "mask_rate", zero_allowed=True)
         n_masks = mask_number(self.n_masks, rate)
-        rng = None if n_masks is None else as_generator(self.rng)
+        rng = as_generator(self.rng)
         X = self._validate(X, reset=True)
         if n_masks is not None:
             return self._keep(solve_drawn(X, draw(n_masks, X.shape, rate, rng), ridge))

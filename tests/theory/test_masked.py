@@ -88,6 +88,7 @@ def test_every_model_against_dense_formulas(model, ratio, lam, p):
         np.testing.assert_allclose(ours, expected, rtol=1e-7)
     assert 1 / theory.kappa == pytest.approx(t, rel=1e-9)
     assert 1 / theory.kappa == pytest.approx(1 - theory.df1 / n, rel=1e-9)
+    assert isinstance(theory.errors, MaskedErrors)
     assert theory.df2 == pytest.approx(theory.errors.df2, rel=1e-8)
     # The training error closes in two ways: through Q^2, and through the residual.
     np.testing.assert_allclose(theory.train_error_by_coordinate, train, rtol=1e-7, atol=1e-9)
