@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.optimize import brentq
 
 from mssl.covariance import Diagonal, Spiked
 from mssl.theory import PCATheory, SSRTheory
@@ -151,3 +152,31 @@ def test_a_local_signal_leaves_the_bulk_at_its_threshold(rate):
 def test_bad_numbers_at_a_mask_rate(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("variances", "shares", "gamma", "ridge", "rate"),
+    [
+        ([1.563, 0.6372, 29.67], [0.4647, 0.5303, 0.005], 3.35, 58.4, 0.95),
+        ([0.0017, 0.008], [0.996, 0.004], 0.44, 0.36, 0.3),
+        ([1.0, 9.0], [0.7, 0.3], 0.5, 0.1, 0.5),
+    ],
+)
+def test_few_loud_coordinates_leave_the_edge_on_the_branch_where_all_terms_are_positive(
+    variances, shares, gamma, ridge, rate
+):
+    v, share, keep = np.array(variances), np.array(shares), 1.0 - rate
+    penalty = rate / keep * v + ridge / keep**2
+    t = brentq(
+        lambda x: x - 1.0 + gamma * share @ (x * v / (x * v + penalty)), 0.0, 1.0, xtol=1e-15
+    )
+    top = (1.0 + rate / keep / t) * t * keep**2 / ridge
+    # 1 + bv > 0 for all v; every place from there to the top is looked at.
+    b = np.geomspace(1e-9, top + 1.0 / v.max(), 200_001) - 1.0 / v.max()
+    terms = v / (1.0 + b[:, None] * v)
+    amplitude = 1.0 / np.sqrt(gamma * (terms**2 @ share))
+    excess = b - top + amplitude * (1.0 - t / (1.0 + gamma * amplitude * (terms @ share)))
+    (place,) = np.flatnonzero(np.diff(np.sign(excess)))
+    expected = 1.0 / (amplitude[place] * (terms[place] / v @ share))
+    found = spread_threshold(Noise(v, share), gamma, ridge, rate)
+    assert found == pytest.approx(expected, rel=1e-3)
