@@ -200,10 +200,11 @@ class MaskedRegression(MaskedBase):
         rate = 0.0 if self.mask_rate is None else self.mask_rate
         keep = 1.0 - open_unit(rate, "mask_rate", zero_allowed=True)
         n_masks = mask_number(self.n_masks, rate)
-        rng = as_generator(self.rng)
-        X = self._validate(X, reset=True)
         if n_masks is not None:
+            rng = as_generator(self.rng)
+            X = self._validate(X, reset=True)
             return self._keep(solve_drawn(X, draw(n_masks, X.shape, rate, rng), ridge))
+        X = self._validate(X, reset=True)
         if keep == 1.0:
             check_ridge(ridge, X.shape)
         return self._keep(solve(X, ridge, keep))
