@@ -231,7 +231,7 @@ def solve_two_scalars(
     .. math:: a = \frac{pq}N\mathrm{Tr}\,V(c_S\Sigma + c_DV + \lambda)^{-1}, \qquad
               b = \frac{q^2}N\mathrm{Tr}\,\Sigma(c_S\Sigma + c_DV + \lambda)^{-1}
 
-    with :math:`c_S, c_D` the functions of a and b in :class:`Response`.
+    with :math:`c_S, c_D` the functions of a and b in ``Response``.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def solve_few_masks(
     Raises
     ------
     ValueError, ConvergenceError
-        As :func:`~mssl.theory.few_masks.solve_two_scalars`.
+        As :func:`solve_two_scalars`.
 
     Notes
     -----
