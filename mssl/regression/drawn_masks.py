@@ -9,16 +9,19 @@ with the masked rows :math:`z_r`. Each k has a Gram matrix of its own. Applying 
 takes two products of matrices for each mask, so the columns are solved together by conjugate
 gradients, with one preconditioner: the inverse of the Gram matrix of all masked rows, without
 coordinate k. Columns that this does not solve in the time that their own Cholesky factorisation
-would take are factorised.
+would take are factorised; those whose Gram matrix loses digits, because rows or features are loud,
+are the column k of :mod:`mssl.regression.exchange` for the rows :math:`z_r` with :math:`x_{rk}` in
+place of what is hidden.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpocon, dpotrf, dpotrs
 
 from mssl.masks import Bernoulli
 from mssl.validation import first_few, squares_in_range
@@ -32,6 +35,8 @@ Array = np.ndarray
 
 _ENTRIES = 1 << 22  # of one block of masked rows
 _GOAL, _REACHED = 1e-12, 1e-10  # residual to iterate to, and largest to accept, relative
+_EPS = float(np.finfo(float).eps)
+_HELD = 1e-7  # largest relative error, of coefficients or residuals, that is not worked on
 _TRIAL = 10  # iterations after which it is asked whether enough remain
 _FACTOR = 3.0  # how much slower a flop of a Cholesky factorisation is than one of a product
 
@@ -40,15 +45,16 @@ _FACTOR = 3.0  # how much slower a flop of a Cholesky factorisation is than one 
 class DrawnMasks:
     """What a fit to drawn masks keeps.
 
-    That is `coef`, the coefficients, and `train`, the training error of each feature. There is
-    nothing `pending`.
+    That is `coef`, the coefficients, `train`, the training error of each feature, and the `doubt`
+    about both. There is nothing `pending`.
     """
 
     coef: Array
     train: Array
+    doubt: exchange.Doubt | None
 
     tau = 1.0  # not 0: there are masks
-    doubt = None
+    promised = "coef_"
     pending: frozenset[str] = frozenset()
     no_left_out = (
         "leave-one-out and GCV are not computed with n_masks, because each feature has a matrix of "
@@ -127,22 +133,15 @@ class _Problem:
             left += product(z.T, missed)
         return train / self.counts, left / self.counts - self.ridge * coef
 
-    def factorise(self, k: int) -> tuple[Array, float]:
-        """Coefficients and training error of one feature, by a Cholesky factorisation."""
+    def alone(self, k: int) -> _Column:
+        """One feature, by a factorisation of its own."""
         mask, sample = np.nonzero(~self.visible[:, :, k])
-        z = self.X[sample] * self.visible[mask, sample]
-        y, (count, d) = self.X[sample, k], z.shape
-        if count < d - 1:
-            matrix = half_product(z, 1.0 / count)
-            matrix[np.diag_indices(count)] += self.ridge
-            a = z.T @ _solve(matrix, y / count, k)
-        else:
-            matrix = half_product(z.T, 1.0 / count)
-            matrix[np.diag_indices(d)] += self.ridge
-            matrix[k, k] = 1.0  # it is hidden in all these rows
-            a = _solve(matrix, z.T @ y / count, k)
-        missed = y - z @ a
-        return a, float(missed @ missed / count)
+        z, y = self.X[sample] * self.visible[mask, sample], self.X[sample, k]
+        try:
+            a, missed = _by_cholesky(z, y, self.ridge, k)
+        except DigitsLost:
+            return _by_exchange(z, y, self.ridge, k)
+        return _Column(a, float(missed @ missed / len(y)))
 
     def patience(self) -> int:
         """Iterations, for all features, that take as long as factorisations."""
@@ -153,23 +152,84 @@ class _Problem:
         return int(direct / (4.0 * K * n * d + 2.0 * d * d))
 
 
-def _solve(matrix: Array, right: Array, k: int) -> Array:
-    """Solve a positive definite system given by its lower triangle; ValueError if it is singular.
+class _Column(NamedTuple):
+    """Coefficients and training error of one feature, and the relative errors of both."""
 
-    The system is that of feature k.
+    coef: Array
+    train: float
+    coef_doubt: float = 0.0
+    train_doubt: float = 0.0
+
+
+def _by_cholesky(z: Array, y: Array, ridge: float, k: int) -> tuple[Array, Array]:
+    """Coefficients of y on z, and residuals, by the smaller Gram matrix; else `DigitsLost`."""
+    count, d = z.shape
+    if count < d - 1:
+        matrix = half_product(z, 1.0 / count)
+        matrix[np.diag_indices(count)] += ridge
+        sizes = np.sqrt(matrix.diagonal())
+        weights, noise = _solve(matrix, y / count)
+        a, wrong = z.T @ weights, noise * np.max(sizes * np.abs(weights))
+        _require(wrong * np.max(np.abs(z) / sizes[:, None]), np.max(np.abs(a)))
+        _require(wrong / sizes.min(), _root_mean_square(weights))
+        return a, count * ridge * weights
+    matrix = half_product(z.T, 1.0 / count)
+    matrix[np.diag_indices(d)] += ridge
+    matrix[k, k] = 1.0  # it is hidden in all these rows
+    sizes = np.sqrt(matrix.diagonal())
+    a, noise = _solve(matrix, z.T @ y / count)
+    missed = y - z @ a
+    felt = np.max(sizes * np.abs(a))
+    _require(noise * felt / sizes.min(), np.max(np.abs(a)))
+    _require(_EPS * (_root_mean_square(y) + np.sqrt(d) * felt), _root_mean_square(missed))
+    return a, missed
+
+
+def _root_mean_square(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _require(error: float, size: float) -> None:
+    """`DigitsLost` if an error is not small beside what it is the error of."""
+    if not error <= _HELD * size:
+        raise DigitsLost
+
+
+def _solve(matrix: Array, right: Array) -> tuple[Array, float]:
+    """Solve a positive definite system given by its lower triangle, in units of its diagonal.
+
+    Also what rounding changes of the solution, relative to it in these units; `DigitsLost` if much.
     """
-    sizes = matrix.diagonal().copy()
+    sizes = np.sqrt(matrix.diagonal())
+    if not np.all(sizes > 0.0):
+        raise DigitsLost
+    matrix /= sizes
+    matrix /= sizes[:, None]
+    norm = float(np.max(np.abs(matrix).sum(axis=0)))  # of one triangle, at least half of both
+    factor, info = dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
+    if info != 0:
+        raise DigitsLost
+    reciprocal, _ = dpocon(factor, 2.0 * norm, uplo="L")
+    _require(_EPS, reciprocal)
+    solution, _ = dpotrs(factor, right / sizes, lower=1)
+    return solution / sizes, _EPS / reciprocal
+
+
+def _by_exchange(z: Array, y: Array, ridge: float, k: int) -> _Column:
+    """The same where rows or features are loud; ValueError where the rows tell no digit."""
+    rows = z.copy()
+    rows[:, k] = y
     try:
-        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
-    except LinAlgError:
-        factor = None
-    tolerance = len(sizes) * np.finfo(float).eps * sizes
-    if factor is None or np.any(factor[0].diagonal() ** 2 <= tolerance):
+        answer, doubt = exchange.doubted(rows, np.full(len(rows.T), ridge))
+        if not doubt.fit[k] <= exchange.UNDETERMINED:
+            raise exchange.SingularError
+    except exchange.SingularError:
         raise ValueError(
             f"the masked rows leave the problem for feature {k} singular to working precision; "
             "use a larger ridge or n_masks."
-        )
-    return cho_solve(factor, right, check_finite=False)
+        ) from None
+    train = float(np.mean(answer.residuals[:, k] ** 2))
+    return _Column(answer.columns([k])[:, 0], train, float(doubt.fit[k]), float(doubt.train[k]))
 
 
 class _Preconditioner:
@@ -254,11 +314,18 @@ def solve_drawn(X: Array, visible: Array, ridge: float) -> DrawnMasks:
     most = problem.patience()
     if most >= _TRIAL:
         coef, train, todo = _together(problem, most)
+    doubts = np.zeros((2, d))
     for k in todo:
-        coef[:, k], train[k] = problem.factorise(k)
+        coef[:, k], train[k], *doubts[:, k] = problem.alone(k)
     np.fill_diagonal(coef, 0.0)
     coef.flags.writeable = False
-    return DrawnMasks(coef, train)
+    return DrawnMasks(coef, train, _doubt(*doubts))
+
+
+def _doubt(coef: Array, train: Array) -> exchange.Doubt | None:
+    """What is known of relative errors, or None; there is nothing to leave out."""
+    nothing = np.zeros(len(coef))
+    return exchange.Doubt(coef, train, nothing, nothing > 0) if coef.any() else None
 
 
 def _together(problem: _Problem, most: int) -> tuple[Array, Array, Array]:
@@ -266,16 +333,21 @@ def _together(problem: _Problem, most: int) -> tuple[Array, Array, Array]:
     matrix = problem.gram()
     d = len(matrix)
     matrix[np.diag_indices(d)] += problem.ridge
+    sizes = np.sqrt(matrix.diagonal())
     try:
-        approximate = _Preconditioner(invert(matrix)[0])
+        inverse, inflation = invert(matrix)
     except DigitsLost:
         return np.zeros((d, d)), np.zeros(d), np.arange(d)
+    approximate, noise = _Preconditioner(inverse), max(_GOAL, _EPS * float(np.max(inflation)))
     right, everyone = problem.right(), np.arange(d)
     coef = _iterate(problem, right, approximate, most)
     train, left = problem.check(coef)
     size = _dots(right, approximate(right, everyone))
     error = _dots(left, approximate(left, everyone))
-    return coef, train, np.flatnonzero(~(error <= _REACHED**2 * size))
+    felt = np.max(sizes[:, None] * np.abs(coef), axis=0)
+    held = noise * felt / sizes.min() <= _HELD * np.max(np.abs(coef), axis=0)
+    held &= _EPS * (sizes + np.sqrt(d) * felt) <= _HELD * np.sqrt(train)
+    return coef, train, np.flatnonzero(~(held & (error <= _REACHED**2 * size)))
 
 
 def _check_counts(counts: Array, d: int, ridge: float) -> None:

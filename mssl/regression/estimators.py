@@ -141,7 +141,8 @@ class MaskedRegression(MaskedBase):
     are drawn as K times ``Bernoulli(mask_rate).sample(n_samples, n_features, rng)``, so that those
     of a smaller K are the first of a larger one. All features are solved together by
     preconditioned conjugate gradients, to a relative residual of 1e-10 at least, and one by one by
-    Cholesky where that is sooner; the cost is some ten to a hundred times :math:`4nKd^2`.
+    Cholesky where that is sooner; the cost is some ten to a hundred times :math:`4nKd^2`. Where
+    rows or features are so loud that Gram matrices lose digits, each feature costs a fit.
 
     References
     ----------

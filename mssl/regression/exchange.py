@@ -48,6 +48,7 @@ _SHAKEN = 8.0 * np.finfo(float).eps  # relative change of the data that tells th
 _TWINS = 2  # how often they are changed
 _MARGIN = 4.0  # by which an error may exceed the largest change of the answer that is seen
 _PROBES = 4  # rows, in each of two units, at which predictions are compared
+UNDETERMINED = 0.1  # doubt beyond which no digit holds
 _ENOUGH = 1e-6  # relative change that is worth a warning
 _NIL = 1e-7  # predictions below this share of a feature's size are compared with this share
 _DROWNED = 1e5  # own terms beyond this many times the others' are not subtracted but left out
@@ -310,11 +311,11 @@ def predict_alone(out, X, columns, chosen):
 class Doubt:
     """Relative errors of the answer, seen by its changes when the last digits of the data change.
 
-    `fit` is that of D and of predictions, `train` and `loo` those of the errors by feature;
+    By feature: `fit` is that of D and of predictions, `train` and `loo` those of the errors;
     `undefined` says for which features the leave-one-out problem of some sample is singular.
     """
 
-    fit: float
+    fit: np.ndarray
     train: np.ndarray
     loo: np.ndarray
     undefined: np.ndarray
@@ -336,24 +337,23 @@ def _left_out(answer):
 
 
 def _predictions_change(one, two, sizes):
-    """Relative change of predictions, the largest of all features, for rows in two units."""
-    normal, worst = np.random.default_rng(0).standard_normal((_PROBES, len(sizes))), 0.0
+    """Relative change of the predictions of each feature, for rows in two units."""
+    normal, worst = np.random.default_rng(0).standard_normal((_PROBES, len(sizes))), np.zeros(1)
     for units in (sizes, np.ones(len(sizes))):
         first, second = one.predictions(normal * units), two.predictions(normal * units)
         nil = _NIL * sizes * np.max(units / sizes)
         change = np.abs(second - first).max(axis=0)
-        worst = max(worst, np.max(change / np.maximum(np.abs(first).max(axis=0), nil)))
+        worst = np.maximum(worst, change / np.maximum(np.abs(first).max(axis=0), nil))
     return worst
 
 
 def _doubt(one, two, sizes):
-    fit = _predictions_change(one, two, sizes)
-    change = _change(one.D, two.D).max()
+    fit = np.maximum(_predictions_change(one, two, sizes), _change(one.D, two.D))
     train = _change(*(np.einsum("ik,ik->k", a.residuals, a.residuals) for a in (one, two)))
     (room, loo), (other_room, other_loo) = _left_out(one), _left_out(two)
     loo = _change(loo, other_loo)
     undefined = (_change(room, other_room).max(axis=0) > 0.1) & (loo > 0.1)
-    return Doubt(_MARGIN * max(fit, change), _MARGIN * train, _MARGIN * loo, undefined)
+    return Doubt(_MARGIN * fit, _MARGIN * train, _MARGIN * loo, undefined)
 
 
 def _sizes(X):
@@ -388,6 +388,14 @@ def solve(X, penalties):
     SingularError
         If the data determine no digit of Q.
     """
+    found, doubt = doubted(X, penalties)
+    if not np.all(doubt.fit <= UNDETERMINED):
+        raise SingularError
+    return found, doubt
+
+
+def doubted(X, penalties):
+    """Return what `solve` does of X and penalties, also where it leaves a feature no digit."""
     sizes = _sizes(X)
     found = _answer(X, penalties, sizes)
     doubts = []
@@ -396,13 +404,11 @@ def solve(X, penalties):
         twin = _answer(shaken, penalties, sizes, found.tableau.steps)
         doubts.append(_doubt(found, twin, sizes))
     doubt = Doubt(
-        max(each.fit for each in doubts),
+        np.max([each.fit for each in doubts], axis=0),
         np.max([each.train for each in doubts], axis=0),
         np.max([each.loo for each in doubts], axis=0),
         np.any([each.undefined for each in doubts], axis=0),
     )
-    if not doubt.fit <= 0.1:
-        raise SingularError
     return found, doubt
 
 

@@ -161,7 +161,7 @@ class MaskedBase(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _keep(self, solution):
         """Store a solution, with a warning if few of its digits hold."""
         if solution.doubt is not None:
-            exchange.warn_of_digits(solution.doubt.fit, "coef_ and D_")
+            exchange.warn_of_digits(solution.doubt.fit, solution.promised)
         self._solution = solution
         return self
 

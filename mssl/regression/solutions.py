@@ -94,6 +94,8 @@ class _Solution(ABC):
     tau: float
     D: np.ndarray
 
+    promised = "coef_ and D_"  # what `doubt.fit` is about
+
     @property
     def no_left_out(self) -> str:
         """Why there is no leave-one-out, or nothing where there is."""

@@ -1,12 +1,18 @@
 """Masked regression on drawn masks: against one least-squares fit a column, by both ways."""
 
+import re
+import warnings
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 
 from mssl.covariance import AR1
+from mssl.exceptions import AccuracyWarning
 from mssl.masks import Bernoulli
 from mssl.regression import MaskedRegression, drawn_masks
 from mssl.simulation import explicit_mask_regression
+from tests.oracles import decimals, gram, solve
 
 
 def data(n, d, seed=0, spread=0.7):
@@ -44,9 +50,9 @@ SETTINGS = [
 @pytest.mark.parametrize(("n", "d", "n_masks", "rate", "ridge"), SETTINGS)
 def test_each_column_is_a_fit_of_its_own(n, d, n_masks, rate, ridge, iterations, monkeypatch):
     factorised = []
-    factorise = drawn_masks._Problem.factorise
+    alone = drawn_masks._Problem.alone
     monkeypatch.setattr(
-        drawn_masks._Problem, "factorise", lambda p, k: (factorised.append(k), factorise(p, k))[1]
+        drawn_masks._Problem, "alone", lambda p, k: (factorised.append(k), alone(p, k))[1]
     )
     if iterations is not None:
         monkeypatch.setattr(drawn_masks._Problem, "patience", lambda _: iterations)
@@ -197,6 +203,98 @@ def test_units_of_features_do_not_matter():
 def test_one_feature_is_predicted_by_nothing():
     model = MaskedRegression(0.1, 0.5, 2, 0).fit(data(10, 1))
     np.testing.assert_array_equal(model.coef_, [[0.0]])
+
+
+def exactly(X, rate, n_masks, ridge, seed):
+    """What `by_columns` returns, with many digits."""
+    rng, (n, d) = np.random.default_rng(seed), X.shape
+    visible = np.concatenate([Bernoulli(rate).sample(n, d, rng) for _ in range(n_masks)])
+    targets = np.tile(X, (n_masks, 1))
+    coef, train = np.zeros((d, d)), np.zeros(d)
+    with localcontext(prec=120):
+        for k in range(d):
+            hidden, others = ~visible[:, k], np.arange(d) != k
+            z = decimals((targets * visible)[hidden][:, others])
+            y = decimals(targets[hidden, k][:, None])
+            matrix = gram(z, z)
+            for j in range(d - 1):
+                matrix[j][j] += len(y) * Decimal(ridge)
+            a = solve(matrix, gram(z, y))
+            missed = [
+                own - sum((p * q[0] for p, q in zip(row, a, strict=True)), Decimal(0))
+                for row, (own,) in zip(z, y, strict=True)
+            ]
+            coef[others, k] = [float(value) for (value,) in a]
+            train[k] = float(sum(value**2 for value in missed) / len(y))
+    return coef, train
+
+
+def promised(caught, what):
+    """Largest relative error that the warnings allow."""
+    allowed = 1e-6
+    for each in caught:
+        found = re.match(
+            rf"{what} hold (?:about (\d+) digits|(one digit)|no digit),", str(each.message)
+        )
+        if found:
+            allowed = 10.0 ** -(int(found[1]) if found[1] else bool(found[2]))
+            allowed = np.inf if allowed == 1.0 else 10.0 * allowed
+    return allowed
+
+
+def assert_right(X, rate, n_masks, ridge, seed):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = MaskedRegression(ridge, rate, n_masks, seed).fit(X)
+        train = model.train_error_by_feature_
+    coef, expected = exactly(X, rate, n_masks, ridge, seed)
+    # Predictions of a feature, in units of the features that it is made of.
+    sizes = np.abs(X).max(axis=0)[:, None]
+    wrong, felt = (
+        np.max(np.abs(model.coef_ - coef) * sizes, axis=0),
+        np.max(np.abs(coef) * sizes, 0),
+    )
+    assert np.all(wrong <= promised(caught, "coef_") * felt)
+    assert np.all(np.abs(train - expected) <= promised(caught, "training errors") * expected)
+
+
+@pytest.mark.parametrize("exponent", [2, 5, 6, 7, 8, 10])
+@pytest.mark.parametrize("loud", ["row", "feature", "two features", "row and feature"])
+@pytest.mark.parametrize("shape", [(12, 5), (4, 9)])
+def test_loud_rows_and_features_keep_the_digits_of_the_others(shape, loud, exponent):
+    X = data(*shape)
+    if "row" in loud:
+        X[1] *= 10.0**exponent
+    if "feature" in loud:
+        X[:, -1 if loud != "two features" else slice(-2, None)] *= 10.0**exponent
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AccuracyWarning)
+        assert_right(X, 0.5, 4, 0.1, 3)
+
+
+def test_wild_data_are_right_or_warned_of_or_refused():
+    rng, seen, refusals = np.random.default_rng(0), 0, []
+    for seed in range(150):
+        n, d = rng.integers(3, 10, 2)
+        X = rng.standard_normal((n, d))
+        X *= 10.0 ** (rng.integers(-8, 9, (n, 1)) * rng.integers(2))
+        X *= 10.0 ** (rng.integers(-8, 9, d) * rng.integers(2))
+        if rng.integers(3) == 0:
+            X[:, -1] = X[:, 0] + 10.0 ** -rng.integers(2, 13) * X[:, -1]
+        try:
+            assert_right(X, 0.6, 3, 10.0 ** float(rng.integers(-12, 9)), seed)
+            seen += 1
+        except ValueError as error:
+            refusals.append(str(error))
+    assert seen > 100
+    assert all(re.search("no mask hides|singular to working", refusal) for refusal in refusals)
+
+
+def test_few_digits_are_said():
+    X = data(40, 3)
+    X[:, 2] = X[:, 0] + 1e-10 * X[:, 2]  # no mask that hides feature 1 hides one of them
+    with pytest.warns(AccuracyWarning, match=r"coef_ hold about \d digits"):
+        MaskedRegression(1e-25, 0.1, 1, 2).fit(X)
 
 
 @pytest.mark.long
