@@ -6,23 +6,19 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from mssl.chapters.how_near_the_limit.worlds import NAMES, cosine, draw, estimate
+from mssl.chapters.how_near_the_limit.worlds import NAMES, curve_cosine, measured_cosines
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import log_ticks
 from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
-from mssl.simulation import run_trials
 from mssl.theory import bayes_limit
-from mssl.theory.noise_curves import Noise, noise_curve
+from mssl.theory.noise_curves import Noise
 
 MAPPED = ("pca", "masked_regression", "correlation_pca", "weighted_pca")
 
 #: Strength over the Bayes threshold, and the ridge, in units of the median noise.
 FACTOR, RIDGE = 2.0, 0.01
-
-#: Reading of each curve that is the direction itself.
-_READING = {"pca": "symmetric", "masked_regression": "left", "correlation_pca": "left"}
 
 _rows = table_of("witness", "method", "spread", "gamma", "missed", "standard_error")
 
@@ -40,8 +36,7 @@ def _map_unit(rng, *, spread, gammas) -> Table:
         limit = bayes_limit(noise, gamma, strength).overlap ** 0.5
         for method in MAPPED[:3]:
             ridge = RIDGE if method == "masked_regression" else None
-            grown, overlaps = noise_curve(method, noise, gamma, ridge, points=300).spread_signal()
-            found = np.interp(strength, grown, overlaps[_READING[method]], left=0.0) ** 0.5
+            found = curve_cosine(method, noise, gamma, strength, ridge, points=300)
             rows.append((method, gamma, round(max(limit - found, 0.0), 5)))
         rows.append(("weighted_pca", gamma, 0.0))
     names, places, missed = zip(*rows, strict=True)
@@ -52,12 +47,8 @@ def _measured_unit(rng, *, spread, gamma, d, trials) -> Table:
     noise, n = log_normal(d, spread), round(d / gamma)
     strength = FACTOR * bayes_limit(noise, d / n, 1.0).threshold
     limit = bayes_limit(noise, d / n, strength).overlap ** 0.5
-
-    def trial(generator):
-        rows, u = draw(noise, strength, n, generator)
-        return [limit - cosine(estimate(m, rows, noise, strength, RIDGE), u) for m in MAPPED]
-
-    mean, error = mean_and_error(np.array(run_trials(trial, trials, rng, n_jobs=1)))
+    seen = measured_cosines(MAPPED, noise, strength, n, trials, rng, RIDGE)
+    mean, error = mean_and_error(limit - seen)
     return _rows("measured", list(MAPPED), spread, gamma, mean, error)
 
 

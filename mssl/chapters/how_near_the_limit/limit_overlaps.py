@@ -11,9 +11,8 @@ from mssl.chapters.how_near_the_limit.drawing import legend_of
 from mssl.chapters.how_near_the_limit.worlds import (
     METHODS,
     RIDGE,
-    cosine,
-    draw,
-    estimate,
+    curve_cosine,
+    measured_cosines,
     published,
     published_law,
     published_noise,
@@ -23,19 +22,17 @@ from mssl.figures.runs import Run
 from mssl.figures.style import log_ticks, measured, theory_line
 from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
-from mssl.simulation import run_trials
 from mssl.theory import bayes_limit
-from mssl.theory.noise_curves import noise_curve
 
 #: Ridge at which masked regression is diagonal deletion, in units of the noise.
 LARGE = 1e4
 
-#: What has a line of its own: the curve, its ridge, the reading.
+#: What has a line of its own: the curve and its ridge.
 LINES = {
-    "pca": ("pca", None, "symmetric"),
-    "diagonal_deletion": ("masked_regression", LARGE, "left"),
-    "masked_regression": ("masked_regression", RIDGE, "left"),
-    "correlation_pca": ("correlation_pca", None, "left"),
+    "pca": ("pca", None),
+    "diagonal_deletion": ("masked_regression", LARGE),
+    "masked_regression": ("masked_regression", RIDGE),
+    "correlation_pca": ("correlation_pca", None),
 }
 
 #: The method whose limit another one has.
@@ -54,9 +51,8 @@ def limit_cosine(method: str, samples: float, strength: float = 1.0) -> float:
     method = SAME.get(method, method)
     if method == "bayes":
         return bayes_limit(published_law(), 1.0 / samples, strength).overlap ** 0.5
-    name, ridge, reading = LINES[method]
-    grown, overlaps = noise_curve(name, published_law(), 1.0 / samples, ridge).spread_signal()
-    return float(np.sqrt(np.interp(strength, grown, overlaps[reading], left=0.0)))
+    name, ridge = LINES[method]
+    return curve_cosine(name, published_law(), 1.0 / samples, strength, ridge)
 
 
 def _theory_unit(rng, *, samples) -> Table:
@@ -75,12 +71,7 @@ def _published_unit(rng) -> Table:
 
 def _measured_unit(rng, *, samples, d, methods, trials) -> Table:
     noise, n = published_noise(d), round(samples * d)
-
-    def trial(generator):
-        rows, u = draw(noise, 1.0, n, generator)
-        return [cosine(estimate(m, rows, noise, 1.0, rng=generator), u) for m in methods]
-
-    mean, error = mean_and_error(np.array(run_trials(trial, trials, rng, n_jobs=1)))
+    mean, error = mean_and_error(measured_cosines(methods, noise, 1.0, n, trials, rng))
     return _rows("measured", list(methods), samples, d, mean, error)
 
 

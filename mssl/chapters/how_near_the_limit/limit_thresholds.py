@@ -7,14 +7,12 @@ from matplotlib.figure import Figure
 
 from mssl.chapters.how_near_the_limit.drawing import legend_of
 from mssl.chapters.how_near_the_limit.limit_overlaps import LARGE
-from mssl.chapters.how_near_the_limit.worlds import cosine, estimate
-from mssl.chapters.how_near_the_limit.worlds import draw as draw_rows
+from mssl.chapters.how_near_the_limit.worlds import measured_cosines
 from mssl.figures.registry import figure
 from mssl.figures.runs import Run
 from mssl.figures.style import measured, theory_line
 from mssl.figures.table import Table, table_of
 from mssl.results import mean_and_error
-from mssl.simulation import run_trials
 from mssl.theory import bayes_limit
 from mssl.theory.noise_curves import Noise, threshold
 
@@ -53,12 +51,8 @@ def _threshold_unit(rng, *, gamma, ratios) -> Table:
 def _overlap_unit(rng, *, gamma, factor, d, trials) -> Table:
     noise, n = np.tile([1.0, RATIO], d // 2), round(d / gamma)
     strength = factor * bayes_limit(noise, d / n, 1.0).threshold
-
-    def trial(generator):
-        rows, u = draw_rows(noise, strength, n, generator)
-        return [cosine(estimate(m, rows, noise, strength, ridge=1e-3), u) for m in MEASURED]
-
-    mean, error = mean_and_error(np.array(run_trials(trial, trials, rng, n_jobs=1)))
+    seen = measured_cosines(MEASURED, noise, strength, n, trials, rng, ridge=1e-3)
+    mean, error = mean_and_error(seen)
     return _rows("measured", gamma, list(MEASURED), RATIO, factor, mean, error)
 
 

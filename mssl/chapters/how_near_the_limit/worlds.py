@@ -18,15 +18,18 @@ from mssl.baselines import (
     whitened_pca,
 )
 from mssl.exceptions import ConvergenceError
-from mssl.theory.noise_curves import Noise
+from mssl.simulation import run_trials
+from mssl.theory.noise_curves import Noise, noise_curve
 
 __all__ = [
     "METHODS",
     "NAMES",
     "RIDGE",
     "cosine",
+    "curve_cosine",
     "draw",
     "estimate",
+    "measured_cosines",
     "published",
     "published_law",
     "published_noise",
@@ -59,6 +62,9 @@ NAMES = {
     "factor_analysis": "factor analysis",
     "bayes": "Bayes limit",
 }
+
+# Which reading of a curve is the direction itself.
+_READING = {"pca": "symmetric", "masked_regression": "left", "correlation_pca": "left"}
 
 # What the published file calls them.
 _PUBLISHED = {
@@ -132,6 +138,22 @@ def estimate(method: str, rows, noise, strength: float, ridge: float = RIDGE, rn
         "amp": lambda: _message_passing(rows, noise, strength, rng),
     }
     return found[method]()
+
+
+def measured_cosines(methods, noise, strength: float, n: int, trials: int, rng, ridge=RIDGE):
+    """Cosines of the directions that methods find, ndarray of shape (trials, n_methods)."""
+
+    def trial(generator):
+        rows, u = draw(noise, strength, n, generator)
+        return [cosine(estimate(m, rows, noise, strength, ridge, generator), u) for m in methods]
+
+    return np.array(run_trials(trial, trials, rng, n_jobs=1))
+
+
+def curve_cosine(method: str, noise: Noise, gamma: float, strength: float, ridge=None, points=600):
+    """The limit of the cosine of a method with a curve, at one strength."""
+    grown, overlaps = noise_curve(method, noise, gamma, ridge, points=points).spread_signal()
+    return float(np.sqrt(np.interp(strength, grown, overlaps[_READING[method]], left=0.0)))
 
 
 def _message_passing(rows, noise, strength, rng):
