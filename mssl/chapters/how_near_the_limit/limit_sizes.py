@@ -89,9 +89,10 @@ def compute_limit_sizes(run: Run) -> Table:
     compute=compute_limit_sizes,
     title="Weighted PCA at finite size",
     alt="Four panels, one a setting, of cosines against the number of coordinates. A dotted level "
-    "line is the Bayes limit. Points of PCA with the optimal weights from known noise scatter "
-    "about it by their errors, and those of weighted PCA, which measures the noise, lie a little "
-    "below them; the difference is largest in the setting with fewer samples than coordinates.",
+    "line is the Bayes limit. Points of PCA with the optimal weights from known noise lie on it "
+    "or, in the first setting most, below it by one to two and a half errors; those of weighted "
+    "PCA, which measures the noise, lie there or a little lower, most so with fewer samples than "
+    "coordinates.",
     caption="Cosine with the direction in the noise of the published comparison, mean over draws "
     "with one standard error, against the number of coordinates. Dotted: the Bayes limit. "
     "Triangles: optimal weights from the true noise and strength; crosses: weighted PCA, which "

@@ -151,8 +151,10 @@ def draw_limit_worlds(data: Table) -> Figure:
         kind = "factor_analysis" if name in names else "weighted_pca"
         measured(ax, rows["best"], rows["ours"], rows["standard_error"], kind)
         if name in names:
-            ax.annotate(name, (rows["best"][0], rows["ours"][0]), xytext=(7, -4),
-                        textcoords="offset points", va="top", fontsize=10)  # fmt: skip
+            # Side by side, two names on the right would cover each other.
+            aside, align = (-7, "right") if name == "one coordinate" else (7, "left")
+            ax.annotate(name, (rows["best"][0], rows["ours"][0]), xytext=(aside, -4),
+                        textcoords="offset points", va="top", ha=align, fontsize=10)  # fmt: skip
     ax.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", ylabel="weighted PCA",
            xlabel="best of PCA, correlation PCA, masked regression")  # fmt: skip
     return fig
